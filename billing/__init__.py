@@ -1,0 +1,1 @@
+"""Money after the fact: what was really spent, allocated, reconciled and settled."""

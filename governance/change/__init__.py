@@ -1,0 +1,1 @@
+"""Change requests, reviews, grants and freezes."""

@@ -1,0 +1,1 @@
+"""Manifests in YAML: parse, diff, plan, apply; every apply is a revision."""

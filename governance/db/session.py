@@ -1,0 +1,97 @@
+"""Engines and the unit of work: one request is one transaction, committed by the use case before it answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlmodel import Session
+
+from governance.errors import DatabaseUnavailable
+from governance.settings import Database
+
+_BUSY_TIMEOUT_MS = 5000
+
+
+def make_engine(database: Database) -> Engine:
+    """An engine for PostgreSQL or SQLite. Nothing is connected yet."""
+    if database.url.startswith("sqlite"):
+        engine = create_engine(
+            database.url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        database.url,
+        pool_size=database.pool_size,
+        max_overflow=0,
+        pool_timeout=database.connect_timeout_s,
+        pool_pre_ping=False,  # a ping is a round trip on every admission; a dead connection is retried by the caller instead
+        connect_args={
+            "connect_timeout": database.connect_timeout_s,
+            "options": f"-c statement_timeout={database.statement_timeout_ms} -c lock_timeout={database.statement_timeout_ms} -c timezone=UTC",
+            "prepare_threshold": 1,
+        },
+    )
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        raise TypeError("not an SQLite connection")
+    connection.isolation_level = None  # the driver's own BEGIN would be deferred, and two writers could deadlock
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One unit of work: commits when the block ends, rolls back when it raises.
+
+    Raises:
+        DatabaseUnavailable: the database could not be reached, or broke off.
+    """
+    try:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise unavailable(error) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A unit of work that only reads; on SQLite it takes no write lock.
+
+    Raises:
+        DatabaseUnavailable: the database could not be reached, or broke off.
+    """
+    try:
+        with (
+            engine.connect().execution_options(read_only=True) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            yield session
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: DBAPIError | PoolTimeoutError) -> DatabaseUnavailable:
+    """The same failure in our words, without the statement or its parameters."""
+    cause: Any = getattr(error, "orig", None)
+    return DatabaseUnavailable(
+        f"The database does not answer ({type(cause or error).__name__}).",
+        remedy="Try again; if it stays, run: governance doctor.",
+    )

@@ -1,0 +1,1 @@
+"""Who: departments, projects, bindings, people, roles, sign-in, API tokens."""

@@ -1,0 +1,1 @@
+"""Telling people and programs, through an outbox written with what it tells."""

@@ -1,0 +1,1 @@
+"""Rego policies behind one port: OPA, or embedded."""

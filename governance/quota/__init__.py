@@ -1,0 +1,1 @@
+"""What may be taken at most, and the one ledger of what is taken."""

@@ -1,0 +1,138 @@
+"""Tables of the ledger. LEDGER: a charge is set to a level; usage is changed only by reserve and observe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlmodel import Field
+
+from governance.db.base import Table
+from governance.db.columns import document, instant, key, whole
+
+
+class Cluster(Table, table=True):
+    """A cluster that asks. It observes until its first full relist is charged, then enforces."""
+
+    __tablename__ = "cluster"
+
+    name: str = Field(primary_key=True)
+    mode: str = "observe"  # observe, enforce, warn
+    warn_until: datetime | None = instant(optional=True)
+    labels: dict[str, str] = document()  # placement rules read them: location=on-premises
+    epoch: int = 1  # a restored etcd starts a new one
+    writer: str | None = None  # who holds the watch, and its lease
+    writer_epoch: int = 0  # fences an earlier writer
+    writer_until: datetime | None = instant(optional=True)
+    relisted_at: datetime | None = instant(optional=True)
+
+
+class Namespace(Table, table=True):
+    """The binding row of a namespace: which project pays, and the way to the root. Reserve locks it FOR SHARE."""
+
+    __tablename__ = "namespace"
+
+    cluster: str = Field(primary_key=True, foreign_key="cluster.name")
+    name: str = Field(primary_key=True)
+    labels: dict[str, str] = document()
+    project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: not bound
+    exempt: bool = False
+    path: list[str] = document(list)  # node ids, the project first, the root last
+    revision: int = 0  # configuration revision in which this row was last settled
+
+
+class Usage(Table, table=True):
+    """What a node has taken of one resource, with the limits that guard it. `scope` is empty for the unscoped quota."""
+
+    __tablename__ = "usage"
+    __table_args__ = (CheckConstraint("used >= 0", name="used_not_negative"),)
+
+    node_id: UUID = Field(foreign_key="node.id", primary_key=True)
+    scope: str = Field(default="", primary_key=True)
+    resource: str = Field(primary_key=True)
+    depth: int
+    used: int = whole()  # own charges plus what each child draws
+    drawn: int = whole()  # what it passes up: max(used, guaranteed)
+    hard: int | None = whole(optional=True)  # None: no limit
+    lending: int | None = whole(optional=True)  # None: all may be lent
+    borrowing: int | None = whole(optional=True)  # None: nothing may be borrowed
+    allowance: int = whole()  # sum of the live allowances
+    rule: str = ""  # the Quota manifest that set the limit
+
+
+class Charge(Table, table=True):
+    """What the ledger holds for one root object's incarnation and its descendants."""
+
+    __tablename__ = "charge"
+    __table_args__ = (UniqueConstraint("scope_kind", "scope", "kind", "native_id", "incarnation"),)
+
+    id: UUID = key()
+    scope_kind: str  # kubernetes, aws, azure
+    scope: str  # the cluster, account or subscription
+    kind: str  # group/resource: apps/deployments
+    native_id: str = Field(index=True)  # namespace/name
+    incarnation: str = Field(index=True)  # metadata.uid
+    project_id: UUID = Field(foreign_key="node.id", index=True)
+    path: list[str] = document(list)  # the nodes that it is charged to, the project first
+    state: str = Field(index=True)  # held, confirmed, released, expired
+    level: dict[str, int] = document()  # what stands in usage for it
+    version: int = 1  # raised by every write; a writer names the version that it read
+    decision_id: UUID | None = None  # the last admission that raised it
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
+    deadline: datetime | None = instant(optional=True, index=True)  # of the oldest pending
+
+
+class ChargeObject(Table, table=True):
+    """One object that the ledger knows, root or descendant, with what was observed of it and what is pending."""
+
+    __tablename__ = "charge_object"
+    __table_args__ = (UniqueConstraint("cluster", "uid"),)
+
+    id: UUID = key()
+    charge_id: UUID = Field(foreign_key="charge.id", index=True)
+    cluster: str
+    uid: str
+    kind: str  # group/resource
+    namespace: str
+    name: str
+    parent_uid: str | None = Field(default=None, index=True)  # None: the root of its charge
+    observed_version: str | None = None  # resourceVersion
+    observed: dict[str, Any] | None = document(None)  # a declaration (quota.model.Declaration)
+    pending: list[Any] = document(list)  # [{base_version, declaration, content, grant, deadline, decision}]
+    children: dict[str, int] = document()  # sum of the needs of its direct children
+    need: dict[str, int] = document()  # max(value, children) component by component
+    seen_at: datetime | None = instant(optional=True)
+
+
+class Allowance(Table, table=True):
+    """An approved overrun: raises a node's guard for one charge until it ends."""
+
+    __tablename__ = "allowance"
+
+    id: UUID = key()
+    grant_id: UUID = Field(index=True)
+    charge_id: UUID = Field(foreign_key="charge.id", index=True)
+    node_id: UUID = Field(foreign_key="node.id")
+    scope: str = ""
+    resource: str
+    amount: int = whole()
+    until: datetime = instant(index=True)
+    ended_at: datetime | None = instant(optional=True)
+
+
+class Breach(Table, table=True):
+    """What exists above a limit: opened by observe, closed when usage is within the limit again."""
+
+    __tablename__ = "breach"
+
+    id: UUID = key()
+    node_id: UUID = Field(foreign_key="node.id", index=True)
+    scope: str = ""
+    resource: str
+    over: int = whole()
+    charge_id: UUID | None = Field(default=None, foreign_key="charge.id")
+    opened_at: datetime = instant()
+    closed_at: datetime | None = instant(optional=True)

@@ -1,0 +1,1 @@
+"""Doors for machines: parse the wire format, call one use case, answer."""
