@@ -29,15 +29,16 @@ def make_engine(database: Database) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    timeout = database.statement_timeout_ms
     return create_engine(
         database.url,
         pool_size=database.pool_size,
         max_overflow=0,
         pool_timeout=database.connect_timeout_s,
-        pool_pre_ping=False,  # a ping is a round trip on every admission; a dead connection is retried by the caller instead
+        pool_pre_ping=False,  # a ping would be one more round trip on every admission
         connect_args={
             "connect_timeout": database.connect_timeout_s,
-            "options": f"-c statement_timeout={database.statement_timeout_ms} -c lock_timeout={database.statement_timeout_ms} -c timezone=UTC",
+            "options": f"-c statement_timeout={timeout} -c lock_timeout={timeout} -c timezone=UTC",
             "prepare_threshold": 1,
         },
     )

@@ -1,0 +1,48 @@
+"""Reading lists of keys out of JSON columns, in SQL that both databases understand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, Text, Uuid, column, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class _Elements(FunctionElement[Any]):
+    name = "elements"
+    inherit_cache = True
+
+
+class _Key(FunctionElement[Any]):
+    name = "key"
+    type = Uuid()
+    inherit_cache = True
+
+
+def keys_in(path: ColumnElement[Any]) -> Select[Any]:
+    """The keys in a JSON list of keys (a node path): a SELECT to be used with IN."""
+    elements = _Elements(path).table_valued(column("value", Text))
+    return select(_Key(elements.c.value))
+
+
+@compiles(_Elements, "postgresql")
+def _elements_on_postgresql(element: _Elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"jsonb_array_elements_text({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Elements, "sqlite")
+def _elements_on_sqlite(element: _Elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_Key, "postgresql")
+def _key_on_postgresql(element: _Key, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"CAST({compiler.process(element.clauses, **options)} AS UUID)"
+
+
+@compiles(_Key, "sqlite")
+def _key_on_sqlite(element: _Key, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return f"replace({compiler.process(element.clauses, **options)}, '-', '')"  # keys are kept without hyphens

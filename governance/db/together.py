@@ -1,0 +1,111 @@
+"""Several reads in one statement: one round trip, one snapshot.
+
+Each SELECT becomes a JSON subquery; values come back as the types of its columns. A statement is built once, with
+`bindparam` where it varies, and run many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import JSON, Select, Uuid, cast, func, literal_column, select, type_coerce
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import Text, TypeEngine
+from sqlmodel import Session
+
+from governance.db.types import UtcDateTime
+
+Rows = dict[str, list[dict[str, Any]]]
+_Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """SELECTs that are read together: the statement for each dialect, and how its values are converted."""
+
+    statements: Mapping[str, Select[Any]]
+    converters: Mapping[str, tuple[tuple[str, _Convert], ...]]
+
+
+def together(selects: Mapping[str, Select[Any]]) -> Together:
+    """Prepare these SELECTs, by name, to be read as one."""
+    on = {"postgresql": _rows_on_postgresql, "sqlite": _rows_on_sqlite}
+    return Together(
+        statements={
+            dialect: select(
+                _now(dialect).label("database_time"), *(rows(one).label(name) for name, one in selects.items())
+            )
+            for dialect, rows in on.items()
+        },
+        converters={name: _converters(one) for name, one in selects.items()},
+    )
+
+
+def fetch(session: Session, prepared: Together, parameters: Mapping[str, Any]) -> tuple[datetime, Rows]:
+    """Run them as one statement.
+
+    Returns:
+        the database's time, and the rows of each SELECT by its name, as dictionaries by column name.
+    """
+    statement = prepared.statements[session.get_bind().dialect.name]
+    found = session.connection().execute(statement, dict(parameters)).one()
+    rows = {
+        name: [_convert(row, converters) for row in orjson.loads(found[position])]
+        for position, (name, converters) in enumerate(prepared.converters.items(), start=1)
+    }
+    return _instant(found[0]), rows
+
+
+def database_time(session: Session) -> datetime:
+    """The database's time: rights expire by one clock, whatever the hosts say."""
+    return _instant(session.connection().execute(select(_now(session.get_bind().dialect.name))).scalar_one())
+
+
+def _now(dialect: str) -> ColumnElement[Any]:
+    return literal_column("clock_timestamp()" if dialect == "postgresql" else "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+
+
+def _rows_on_postgresql(one: Select[Any]) -> ColumnElement[Any]:
+    rows = one.subquery()
+    as_json = func.json_agg(func.row_to_json(literal_column(rows.name)))
+    return select(func.coalesce(cast(as_json, Text), "[]")).select_from(rows).scalar_subquery()
+
+
+def _rows_on_sqlite(one: Select[Any]) -> ColumnElement[Any]:
+    rows = one.subquery()
+    pairs: list[ColumnElement[Any]] = []
+    for column in rows.c:
+        value = type_coerce(column, Text)
+        pairs += [literal_column(f"'{column.name}'"), func.json(value) if isinstance(column.type, JSON) else value]
+    return select(func.json_group_array(func.json_object(*pairs))).select_from(rows).scalar_subquery()
+
+
+def _convert(row: dict[str, Any], converters: tuple[tuple[str, _Convert], ...]) -> dict[str, Any]:
+    for name, convert in converters:
+        if row[name] is not None:
+            row[name] = convert(row[name])
+    return row
+
+
+def _converters(one: Select[Any]) -> tuple[tuple[str, _Convert], ...]:
+    columns = one.subquery().c
+    return tuple((column.name, convert) for column in columns if (convert := _converter(column.type)) is not None)
+
+
+def _converter(kind: TypeEngine[Any]) -> _Convert | None:
+    if isinstance(kind, Uuid):
+        return UUID
+    if isinstance(kind, UtcDateTime):
+        return _instant
+    return bool if not isinstance(kind, JSON) and kind.python_type is bool else None
+
+
+def _instant(value: Any) -> datetime:  # noqa: ANN401  (text from one driver, a datetime from the other)
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    instant: datetime = moment.astimezone(UTC)
+    return instant
