@@ -10,6 +10,9 @@ from sqlmodel import Field
 
 from governance.db.base import Table
 from governance.db.columns import document, instant, key
+from governance.db.tables import Counter
+
+__all__ = ["ApprovalRule", "ChangeRequest", "Counter", "Freeze", "Grant", "Review"]
 
 
 class ChangeRequest(Table, table=True):
@@ -21,7 +24,8 @@ class ChangeRequest(Table, table=True):
     number: int = Field(unique=True)  # shown as CH-1042; from a counter inside the transaction
     digest: str = Field(index=True)  # of the canonical request
     open_digest: str | None = Field(default=None, unique=True)  # the digest while the change is open, then None
-    subject: str  # digest without the values after: a grant for less is found by it
+    subject: str  # digest without the values after: a grant for less is held against it
+    target: str  # scope/kind/namespace/name
     decision_id: UUID = Field(index=True)  # the denial that it answers
     kind: str = "normal"  # standard, normal, emergency
     state: str = Field(index=True)  # see change.model
@@ -62,7 +66,8 @@ class Grant(Table, table=True):
     id: UUID = key()
     change_id: UUID = Field(foreign_key="change_request.id", index=True)
     digest: str = Field(index=True)
-    subject: str = Field(index=True)
+    subject: str
+    target: str = Field(index=True)  # scope/kind/namespace/name: known before the facts are, so grants are read with them
     state: str = "active"  # active, in_use, consumed, expired, revoked
     ceiling: dict[str, int] | None = document(None)  # approved for less: footprint after may be at most this
     allowances: list[Any] = document(list)  # [{node_id, scope, resource, amount}]
@@ -97,12 +102,3 @@ class ApprovalRule(Table, table=True):
     node_id: UUID = Field(foreign_key="node.id", index=True)
     when: dict[str, Any] = document()  # {environments, kinds, above: {resource: amount}}
     require: list[Any] = document(list)  # [{group, minimum, deny_minimum}]
-
-
-class Counter(Table, table=True):
-    """Gapless numbers, drawn inside the transaction that uses them."""
-
-    __tablename__ = "counter"
-
-    name: str = Field(primary_key=True)
-    value: int

@@ -1,0 +1,88 @@
+"""What a person reads of a decision. Rules answer codes and values; the sentences are written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from governance.admission.model import Decision
+from governance.policy.model import Finding, Rule
+from governance.units import show_amount
+
+_Values = Mapping[str, Any]
+
+
+def _headroom(values: _Values) -> str:
+    resource = values["resource"]
+    numbers = {name: show_amount(resource, values[name]) for name in ("requested", "used", "limit")}
+    return (
+        f"{resource}: requested {numbers['requested']}, used {numbers['used']}, limit {numbers['limit']} "
+        f"of {values['node']} (rule {values['rule'] or 'headroom'})"
+    )
+
+
+def _approval(values: _Values) -> str:
+    return f"this change needs an approval at {values['node']} (rule {values['rule']})"
+
+
+def _freeze(values: _Values) -> str:
+    ends = datetime.fromtimestamp(values["ends_at_s"], UTC)
+    return f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC: {values['summary']} (calendar {values['calendar']})"
+
+
+def _placement(values: _Values) -> str:
+    where = values.get("location") or "an unknown location"
+    return f"latency-sensitive clinical workloads run on premises only, and cluster {values['cluster']} is in {where}"
+
+
+_SENTENCES: Mapping[str, Callable[[_Values], str]] = {
+    "headroom": _headroom,
+    "approval": _approval,
+    "freeze": _freeze,
+    "placement": _placement,
+    "check-missing": lambda values: f"the check {values['check']} was not evaluated, so nothing new is admitted",
+    "namespace-unbound": lambda values: (
+        f"namespace {values['namespace']} of cluster {values['cluster']} is bound to no project; "
+        "a platform engineer can bind it with a NamespaceBinding"
+    ),
+    "cluster-unknown": lambda values: (
+        f"cluster {values['cluster']} is not in the configuration; "
+        "a platform engineer can add it with a Cluster manifest"
+    ),
+    "workload-unknown": lambda values: (
+        f"{values['kind']} {values['name']} is not known yet and could not be read: {values['reason']}"
+    ),
+    "policy-unavailable": lambda values: (
+        f"the policy engine gave no answer ({values['reason']}), so nothing new is admitted"
+    ),
+    "database-unavailable": lambda values: (
+        f"the ledger gave no answer ({values['reason']}), so nothing new is admitted"
+    ),
+    "contended": lambda _: "the ledger changed three times while this request was decided; repeat the request",
+    "failed": lambda values: f"this request could not be decided (error {values['error_id']}); nothing was admitted",
+}
+
+
+def sentence(finding: Finding) -> str:
+    """One finding in words; a code without a sentence of its own is told with its values."""
+    write = _SENTENCES.get(finding.code)
+    if write is not None:
+        return write(finding.values)
+    values = ", ".join(f"{name} {value}" for name, value in sorted(finding.values.items()))
+    return f"{finding.code}: {values}" if values else finding.code
+
+
+def message(decision: Decision, rules: Mapping[str, Rule], public_url: str) -> str:
+    """The whole denial in one message: what, requested, used, limit, by which rule, and what to do next."""
+    what = "; ".join(sentence(one) for one in decision.violations)
+    if decision.askable:
+        return f"{what}. To ask for an exception, open {link(decision, public_url)}"
+    codes = dict.fromkeys(one.code for one in decision.violations if one.code in rules)
+    solutions = [text if text.endswith(".") else f"{text}." for code in codes if (text := rules[code].solution)]
+    return " ".join([f"{what}.", *solutions])
+
+
+def link(decision: Decision, public_url: str) -> str:
+    """Where a person can ask for the change that was denied. Opening it changes nothing."""
+    return f"{public_url.rstrip('/')}/ask/{decision.id}"
