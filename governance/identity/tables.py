@@ -58,7 +58,7 @@ class PersonIdentity(Table, table=True):
 
 
 class RoleBinding(Table, table=True):
-    """A role that a person holds at a node and below it. Roles: requester, approver, finance, auditor, admin, service."""
+    """A role that a person holds at a node and below it: requester, approver, finance, auditor, admin, service."""
 
     __tablename__ = "role_binding"
 
@@ -115,3 +115,12 @@ class ApiToken(Table, table=True):
     expires_at: datetime = instant()
     revoked_at: datetime | None = instant(optional=True)
     last_used_at: datetime | None = instant(optional=True)
+
+
+class SpentIdToken(Table, table=True):
+    """An ID token of the provider that was exchanged for a session token: it is good for one exchange."""
+
+    __tablename__ = "spent_id_token"
+
+    token_hash: str = Field(primary_key=True)
+    expires_at: datetime = instant(index=True)
