@@ -67,7 +67,9 @@ class Grant(Table, table=True):
     change_id: UUID = Field(foreign_key="change_request.id", index=True)
     digest: str = Field(index=True)
     subject: str
-    target: str = Field(index=True)  # scope/kind/namespace/name: known before the facts are, so grants are read with them
+    target: str = Field(
+        index=True
+    )  # scope/kind/namespace/name: known before the facts are, so grants are read with them
     state: str = "active"  # active, in_use, consumed, expired, revoked
     ceiling: dict[str, int] | None = document(None)  # approved for less: footprint after may be at most this
     allowances: list[Any] = document(list)  # [{node_id, scope, resource, amount}]

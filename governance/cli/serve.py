@@ -1,0 +1,71 @@
+"""`governance serve`: the doors. One process, two listeners: TLS for clusters; pages and API for people and programs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from governance.settings import Settings
+
+_KEEP_ALIVE_S = 75
+
+
+class _Listener(uvicorn.Server):
+    """A server whose signals are handled by whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listeners(settings: Settings, webhook: FastAPI, web: FastAPI) -> tuple[uvicorn.Server, uvicorn.Server]:
+    """The two servers, not yet started."""
+    return (
+        _listener(
+            webhook, settings.webhook.host, settings.webhook.port, settings.webhook.certificate, settings.webhook.key
+        ),
+        _listener(web, settings.web.host, settings.web.port, settings.web.certificate, settings.web.key),
+    )
+
+
+def run(servers: tuple[uvicorn.Server, ...]) -> None:
+    """Serve until SIGTERM or SIGINT, or until one of them stops; then let requests under way end."""
+    asyncio.run(_run(servers))
+
+
+async def _run(servers: tuple[uvicorn.Server, ...]) -> None:
+    def stop() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    tasks = [asyncio.create_task(server.serve()) for server in servers]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop()
+    await asyncio.gather(*tasks)
+
+
+def _listener(app: FastAPI, host: str, port: int, certificate: Path | None, key: Path | None) -> uvicorn.Server:
+    return _Listener(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,  # a TLS handshake costs more than an admission
+            timeout_graceful_shutdown=10,
+        )
+    )
