@@ -1,0 +1,127 @@
+"""Server-side sessions of browsers. The cookie holds 256 random bits; the database only their SHA-256.
+
+The row also holds the session's CSRF token, which each form of that session carries.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col
+from starlette.responses import Response
+
+from governance.identity.model import Principal
+from governance.identity.people import principal_from, with_holdings
+from governance.identity.tables import Person, SpentIdToken, WebSession
+from governance.identity.tokens import digest
+from governance.settings import Settings
+
+SIGN_IN_LASTS = timedelta(minutes=10)  # from leaving for the provider to coming back
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A session that is in force."""
+
+    principal: Principal
+    csrf_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """How cookies are called and guarded in this installation."""
+
+    session: str
+    sign_in: str
+    secure: bool
+
+
+def cookies(settings: Settings) -> Cookies:
+    """`__Host-` binds a cookie to this host and to TLS (RFC 6265bis, section 4.1.3.2).
+
+    The demo runs on plain HTTP on loopback, where browsers drop Secure cookies: there, and only there, without.
+    """
+    if settings.environment == "demo" and settings.web.public_url.startswith("http://"):
+        return Cookies("governance", "governance-sign-in", secure=False)
+    return Cookies("__Host-governance", "__Host-governance-sign-in", secure=True)
+
+
+def begin_sign_in(session: Session, state: dict[str, Any], now: datetime) -> str:
+    """Remember a sign-in that is under way, and clear away what is past. Returns the cookie's token."""
+    session.execute(delete(WebSession).where(col(WebSession.expires_at) <= now))
+    session.execute(delete(SpentIdToken).where(col(SpentIdToken.expires_at) <= now))
+    return _store(session, person_id=None, state=state, now=now, lasts=SIGN_IN_LASTS)
+
+
+def take_sign_in(session: Session, token: str, now: datetime) -> dict[str, Any] | None:
+    """What was remembered of a sign-in under way; it is good once. None: unknown, used, or older than ten minutes."""
+    row = session.get(WebSession, digest(token), with_for_update=True)
+    if row is None or row.person_id is not None:
+        return None
+    session.delete(row)
+    session.flush()
+    return row.state if row.expires_at > now else None
+
+
+def open_session(session: Session, person_id: UUID, now: datetime, lasts: timedelta, *, replaces: str | None) -> str:
+    """Sign a person in: always under a new token, so that one planted beforehand is worth nothing.
+
+    `replaces`: the token of the cookie that came with the request; that session ends. Returns the cookie's token.
+    """
+    if replaces:
+        close_session(session, replaces)
+    return _store(session, person_id=person_id, state={}, now=now, lasts=lasts)
+
+
+def find_session(session: Session, token: str, now: datetime) -> Open | None:
+    """Who is signed in under this cookie, with all rights, in one read; None if nobody (any more)."""
+    query = sa_select(WebSession, Person).join(Person, col(Person.id) == col(WebSession.person_id))
+    rows = session.execute(with_holdings(query.where(col(WebSession.token_hash) == digest(token)))).all()
+    if not rows or rows[0].WebSession.expires_at <= now or not rows[0].Person.active:
+        return None
+    return Open(principal_from(rows, signed_in_by="session"), rows[0].WebSession.csrf_token)
+
+
+def close_session(session: Session, token: str) -> None:
+    """Sign out: the session is gone on the server, whoever still has the cookie."""
+    session.execute(delete(WebSession).where(col(WebSession.token_hash) == digest(token)))
+
+
+def set_cookie(response: Response, settings: Settings, name: str, token: str, lasts: timedelta) -> None:
+    """Give the browser its token. Lax: a link in a mail opens a page signed in, a foreign form posts without it."""
+    response.set_cookie(
+        name,
+        token,
+        max_age=int(lasts.total_seconds()),
+        path="/",
+        secure=cookies(settings).secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def drop_cookie(response: Response, settings: Settings, name: str) -> None:
+    """Take the token from the browser."""
+    response.delete_cookie(name, path="/", secure=cookies(settings).secure, httponly=True, samesite="lax")
+
+
+def _store(session: Session, *, person_id: UUID | None, state: dict[str, Any], now: datetime, lasts: timedelta) -> str:
+    token = secrets.token_urlsafe(32)
+    session.add(
+        WebSession(
+            token_hash=digest(token),
+            person_id=person_id,
+            csrf_token=secrets.token_urlsafe(32),
+            state=state,
+            created_at=now,
+            expires_at=now + lasts,
+        )
+    )
+    session.flush()
+    return token
