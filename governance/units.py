@@ -181,8 +181,9 @@ def sum_of(lists: Iterable[ResourceList]) -> ResourceList:
 
 def largest_of(lists: Iterable[ResourceList]) -> ResourceList:
     """The largest, component by component, of many; empty of none."""
-    result = EMPTY
-    for one in lists:
+    every = iter(lists)
+    result = next(every, EMPTY)
+    for one in every:
         result = result | one
     return result
 
