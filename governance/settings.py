@@ -62,11 +62,15 @@ class Web(_Group):
 
 
 class Oidc(_Group):
-    """The identity provider; people sign in with the authorization code flow and PKCE, the CLI with a device code."""
+    """The identity provider; people sign in with the authorization code flow and PKCE, the CLI with a device code.
+
+    `device_client_id`: the CLI's own public client; empty: `client_id`, which must then have no secret.
+    """
 
     issuer: str = ""
     client_id: str = ""
     client_secret: SecretStr | None = None
+    device_client_id: str = ""
     scopes: str = "openid email profile groups"
 
 
