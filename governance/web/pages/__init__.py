@@ -1,0 +1,1 @@
+"""Routes of the pages: read, call one use case, render."""

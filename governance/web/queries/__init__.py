@@ -1,0 +1,1 @@
+"""Reads for the pages: rows in, views out. Nothing here writes."""

@@ -1,0 +1,143 @@
+"""The change page, the list of changes, and the page on which a change is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from governance.web.views.parts import (
+    Badge,
+    Choice,
+    Difference,
+    Event,
+    Fact,
+    Meter,
+    Moment,
+    Need,
+    Problem,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMeters:
+    """The meters of one node."""
+
+    title: str
+    href: str
+    meters: tuple[Meter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One resource that an approver may grant less of."""
+
+    field: str
+    title: str
+    unit: str
+    before: str  # what stands there today, in the ledger's notation
+    asked: str
+    value: str  # what is typed now
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewForm:
+    """The form of an approver. `may` is empty when the reader may decide, else says why not."""
+
+    may: str
+    note: str = ""
+    less: tuple[Ask, ...] = ()
+    until: str = ""  # a date, as a date field takes it
+    until_max: str = ""
+    until_min: str = ""
+    own_verdict: str = ""  # what the reader has said before
+    open_terms: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """One change request."""
+
+    name: str  # CH-1042
+    href: str
+    version: int
+    status: Badge
+    needs_line: str
+    decide_by: Moment | None
+    sentence: str
+    consequence: str
+    chips: tuple[Badge, ...]
+    differences: tuple[Difference, ...]
+    facts: tuple[Fact, ...]
+    quotas: tuple[NodeMeters, ...]
+    needs: tuple[Need, ...]
+    timeline: tuple[Event, ...]
+    review: ReviewForm | None  # None: the change is decided
+    outcome: str = ""  # what follows from the state, for a change that is decided
+    may_withdraw: bool = False
+    may_answer: bool = False
+    may_revoke: bool = False
+    live: bool = False  # the page asks for news while others decide
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One change in a list."""
+
+    name: str
+    href: str
+    sentence: str
+    status: Badge
+    where: str
+    who: str
+    at: Moment
+    due: Moment | None
+    overdue: bool = False
+    needs_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter of a list: a field of the query string with its choices."""
+
+    name: str
+    title: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeList:
+    """The list of changes with its filters."""
+
+    sentence: str
+    filters: tuple[Filter, ...]
+    text: str
+    lines: tuple[ChangeLine, ...]
+    empty_title: str
+    empty_text: str
+    older: str  # where older ones are; empty: these are all
+    filtered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """What was denied, exactly as it was asked, and the form that makes a change request of it."""
+
+    decision: str
+    decision_href: str
+    sentence: str
+    consequence: str
+    status: Badge
+    differences: tuple[Difference, ...]
+    facts: tuple[Fact, ...]
+    quotas: tuple[NodeMeters, ...]
+    reasons: tuple[str, ...]  # why it was denied
+    needs: tuple[Need, ...]  # who would have to approve
+    may: str  # empty: the reader may ask; else the reason why not
+    existing: str  # the change that is open for this request already
+    existing_href: str
+    reason: str = ""
+    reference: str = ""
+    until: str = ""
+    until_min: str = ""
+    until_max: str = ""
+    problems: tuple[Problem, ...] = ()
