@@ -1,4 +1,4 @@
-"""Reading lists of keys out of JSON columns, in SQL that both databases understand."""
+"""SQL that both databases understand: the time, and lists of keys out of JSON columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+
+from governance.db.types import UtcDateTime
+
+
+class database_now(FunctionElement[Any]):  # noqa: N801  (reads as SQL functions do)
+    """The database's time: rights expire by one clock, whatever the hosts say."""
+
+    name = "database_now"
+    type = UtcDateTime()
+    inherit_cache = True
 
 
 class _Elements(FunctionElement[Any]):
@@ -46,3 +56,13 @@ def _key_on_postgresql(element: _Key, compiler: SQLCompiler, **options: Any) -> 
 @compiles(_Key, "sqlite")
 def _key_on_sqlite(element: _Key, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     return f"replace({compiler.process(element.clauses, **options)}, '-', '')"  # keys are kept without hyphens
+
+
+@compiles(database_now, "postgresql")
+def _now_on_postgresql(_element: database_now, _compiler: SQLCompiler, **_options: Any) -> str:  # noqa: ANN401
+    return "clock_timestamp()"
+
+
+@compiles(database_now, "sqlite")
+def _now_on_sqlite(_element: database_now, _compiler: SQLCompiler, **_options: Any) -> str:  # noqa: ANN401
+    return "(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z')"  # as wide as UtcDateTime writes it

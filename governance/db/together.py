@@ -18,6 +18,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text, TypeEngine
 from sqlmodel import Session
 
+from governance.db.elements import database_now
 from governance.db.types import UtcDateTime
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -38,7 +39,8 @@ def together(selects: Mapping[str, Select[Any]]) -> Together:
     return Together(
         statements={
             dialect: select(
-                _now(dialect).label("database_time"), *(rows(one).label(name) for name, one in selects.items())
+                database_now().label("database_time"),
+                *(rows(one, f"{name}_rows").label(name) for name, one in selects.items()),
             )
             for dialect, rows in on.items()
         },
@@ -63,21 +65,17 @@ def fetch(session: Session, prepared: Together, parameters: Mapping[str, Any]) -
 
 def database_time(session: Session) -> datetime:
     """The database's time: rights expire by one clock, whatever the hosts say."""
-    return _instant(session.connection().execute(select(_now(session.get_bind().dialect.name))).scalar_one())
+    return _instant(session.connection().execute(select(database_now())).scalar_one())
 
 
-def _now(dialect: str) -> ColumnElement[Any]:
-    return literal_column("clock_timestamp()" if dialect == "postgresql" else "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
-
-
-def _rows_on_postgresql(one: Select[Any]) -> ColumnElement[Any]:
-    rows = one.subquery()
-    as_json = func.json_agg(func.row_to_json(literal_column(rows.name)))
+def _rows_on_postgresql(one: Select[Any], name: str) -> ColumnElement[Any]:
+    rows = one.subquery(name)
+    as_json = func.json_agg(func.row_to_json(literal_column(name)))
     return select(func.coalesce(cast(as_json, Text), "[]")).select_from(rows).scalar_subquery()
 
 
-def _rows_on_sqlite(one: Select[Any]) -> ColumnElement[Any]:
-    rows = one.subquery()
+def _rows_on_sqlite(one: Select[Any], name: str) -> ColumnElement[Any]:
+    rows = one.subquery(name)
     pairs: list[ColumnElement[Any]] = []
     for column in rows.c:
         value = type_coerce(column, Text)
