@@ -1,8 +1,8 @@
 """The real parts that tests start: where they are, and how they come to be there.
 
-`python tools/parts.py` prepares every part; `python tools/parts.py policy` only that one. Tests call the same functions,
-so a part that is missing is made when it is first asked for. What is built stands outside the checkout, in a folder
-named after its pins ($GOVERNANCE_CACHE, else $XDG_CACHE_HOME/governance-parts), and is built once per machine.
+`python tools/parts.py` prepares every part; `python tools/parts.py policy` only that one. Tests call the same
+functions, so a part that is missing is made when it is first asked for. What is built stands outside the checkout, in
+a folder named after its pins ($GOVERNANCE_CACHE, else $XDG_CACHE_HOME/governance-parts), and is built once.
 
 Only the standard library is used: this file runs before the virtual environment exists.
 """
