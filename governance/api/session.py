@@ -7,7 +7,6 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +15,7 @@ from sqlmodel import Session
 from governance.db.session import transaction
 from governance.errors import Forbidden, Unauthenticated
 from governance.http.permissions import public, requires
+from governance.http.problems import request_id_of
 from governance.identity import people, tokens
 from governance.identity.model import EVERY_SCOPE, Permission, Principal, permissions_of
 from governance.identity.oidc import Provider
@@ -24,7 +24,6 @@ from governance.identity.tables import SpentIdToken
 _ID_TOKEN_AGE_MAX = timedelta(minutes=10)
 TOKEN_NAME = "governance login"  # noqa: S105  (what a session token is called in a person's list)
 
-log = structlog.get_logger(__name__)
 router = APIRouter(tags=["session"])
 
 
@@ -93,12 +92,7 @@ def exchange(request: Request, body: Exchange) -> SessionToken:
         raise Unauthenticated("The ID token is older than ten minutes.", field="id_token", remedy="Sign in again.")
     with transaction(state.engine) as session:
         _spend(session, body.id_token, identity.issued_at_s)
-        person = people.person_by_oidc(session, identity.subject, identity.email)
-        if person is None:
-            raise Forbidden(
-                "You signed in, but this service does not know you.",
-                remedy=f"Ask an administrator to add a Person with the identity {identity.email or identity.subject}.",
-            )
+        person = people.known_person(session, identity.subject, identity.email)
         created = tokens.create(
             session,
             person_id=person.id,
@@ -106,8 +100,9 @@ def exchange(request: Request, body: Exchange) -> SessionToken:
             scopes=EVERY_SCOPE,  # as in a browser: what the person may do is asked again on each request
             valid_for=timedelta(hours=state.settings.web.session_hours),
             now=now,
+            actor=person.name,
+            request_id=request_id_of(request),
         )
-    log.info("signed in by device", person=person.name)
     return SessionToken(token=created.secret, expires_at=created.token.expires_at, person=person.name)
 
 
@@ -131,7 +126,9 @@ def sign_out(request: Request, principal: Annotated[Principal, Depends(requires(
     if principal.token_id is None:
         raise Forbidden("A browser signs out on its page.", remedy="POST to /sign-out.")
     with transaction(state.engine) as session:
-        tokens.revoke(session, principal.token_id, state.clock())
+        tokens.revoke(
+            session, principal.token_id, state.clock(), actor=principal.name, request_id=request_id_of(request)
+        )
 
 
 def _spend(session: Session, id_token: str, issued_at_s: int) -> None:

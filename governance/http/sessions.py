@@ -16,6 +16,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col
 from starlette.responses import Response
 
+from governance.audit.log import record
 from governance.identity.model import Principal
 from governance.identity.people import principal_from, with_holdings
 from governance.identity.tables import Person, SpentIdToken, WebSession
@@ -69,14 +70,25 @@ def take_sign_in(session: Session, token: str, now: datetime) -> dict[str, Any] 
     return row.state if row.expires_at > now else None
 
 
-def open_session(session: Session, person_id: UUID, now: datetime, lasts: timedelta, *, replaces: str | None) -> str:
+def open_session(
+    session: Session,
+    person: Person,
+    now: datetime,
+    lasts: timedelta,
+    *,
+    replaces: str | None,
+    reason: str,
+    request_id: str = "",
+) -> str:
     """Sign a person in: always under a new token, so that one planted beforehand is worth nothing.
 
-    `replaces`: the token of the cookie that came with the request; that session ends. Returns the cookie's token.
+    `replaces`: the token of the cookie that came with the request; that session ends. `reason`: how they signed in.
+    Returns the cookie's token.
     """
     if replaces:
-        close_session(session, replaces)
-    return _store(session, person_id=person_id, state={}, now=now, lasts=lasts)
+        _delete(session, replaces)
+    record(session, person.name, "session.open", "person", person.name, reason, request_id=request_id, at=now)
+    return _store(session, person_id=person.id, state={}, now=now, lasts=lasts)
 
 
 def find_session(session: Session, token: str, now: datetime) -> Open | None:
@@ -88,9 +100,10 @@ def find_session(session: Session, token: str, now: datetime) -> Open | None:
     return Open(principal_from(rows, signed_in_by="session"), rows[0].WebSession.csrf_token)
 
 
-def close_session(session: Session, token: str) -> None:
+def close_session(session: Session, token: str, principal: Principal, now: datetime, *, request_id: str = "") -> None:
     """Sign out: the session is gone on the server, whoever still has the cookie."""
-    session.execute(delete(WebSession).where(col(WebSession.token_hash) == digest(token)))
+    _delete(session, token)
+    record(session, principal.name, "session.close", "person", principal.name, request_id=request_id, at=now)
 
 
 def set_cookie(response: Response, settings: Settings, name: str, token: str, lasts: timedelta) -> None:
@@ -109,6 +122,10 @@ def set_cookie(response: Response, settings: Settings, name: str, token: str, la
 def drop_cookie(response: Response, settings: Settings, name: str) -> None:
     """Take the token from the browser."""
     response.delete_cookie(name, path="/", secure=cookies(settings).secure, httponly=True, samesite="lax")
+
+
+def _delete(session: Session, token: str) -> None:
+    session.execute(delete(WebSession).where(col(WebSession.token_hash) == digest(token)))
 
 
 def _store(session: Session, *, person_id: UUID | None, state: dict[str, Any], now: datetime, lasts: timedelta) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, Uuid, cast, func, literal, null, union_all
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
-from governance.errors import NotFound
+from governance.errors import Forbidden, NotFound
 from governance.identity import organisation
 from governance.identity.model import Principal, Role, RoleAt, SignedInBy
 from governance.identity.tables import Delegation, GroupMember, Node, Person, PersonIdentity, RoleBinding
@@ -42,6 +42,17 @@ def person_by_oidc(session: Session, subject: str, verified_email: str | None) -
     if person is None and verified_email:
         same = func.lower(PersonIdentity.subject) == verified_email.lower()
         person = _by_identity(session, "oidc", same)
+    return person
+
+
+def known_person(session: Session, subject: str, verified_email: str | None) -> Person:
+    """As `person_by_oidc`. Raises Forbidden for somebody who signed in well but is nobody here."""
+    person = person_by_oidc(session, subject, verified_email)
+    if person is None:
+        raise Forbidden(
+            "You signed in, but this service does not know you.",
+            remedy=f"Ask an administrator to add a Person with the identity {verified_email or subject}.",
+        )
     return person
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import or_, update
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from governance.audit.log import record
 from governance.errors import BadInput, Forbidden, NotFound
 from governance.identity.model import EVERY_SCOPE, Principal
 from governance.identity.people import principal_from, with_holdings
@@ -51,9 +52,17 @@ def digest(secret: str) -> str:
 
 
 def create(
-    session: Session, *, person_id: UUID, name: str, scopes: Iterable[str], valid_for: timedelta, now: datetime
+    session: Session,
+    *,
+    person_id: UUID,
+    name: str,
+    scopes: Iterable[str],
+    valid_for: timedelta,
+    now: datetime,
+    actor: str,
+    request_id: str = "",
 ) -> Created:
-    """Make a token in the caller's transaction.
+    """Make a token in the caller's transaction, and its audit event. `actor`: the name of the person who asks for it.
 
     Raises:
         BadInput: no name or scope, an unknown scope, or a lifetime that is not within (0, 366 days].
@@ -78,6 +87,8 @@ def create(
     )
     session.add(token)
     session.flush()
+    after = {"name": token.name, "person_id": str(person_id), "scopes": wanted, "expires_at": f"{token.expires_at}"}
+    record(session, actor, "token.create", "token", str(token.id), after=after, request_id=request_id, at=now)
     return Created(token, secret)
 
 
@@ -121,8 +132,16 @@ def note_use(session: Session, token_id: UUID, now: datetime) -> None:
     )
 
 
-def revoke(session: Session, token_id: UUID, now: datetime, *, person_id: UUID | None = None) -> None:
-    """End a token now; a repeat changes nothing. With `person_id`, only a token of that person.
+def revoke(
+    session: Session,
+    token_id: UUID,
+    now: datetime,
+    *,
+    actor: str,
+    person_id: UUID | None = None,
+    request_id: str = "",
+) -> None:
+    """End a token now, with its audit event; a repeat changes nothing. With `person_id`, only a token of that person.
 
     Raises:
         NotFound: no such token (of that person).
@@ -133,6 +152,7 @@ def revoke(session: Session, token_id: UUID, now: datetime, *, person_id: UUID |
     if token.revoked_at is None:
         token.revoked_at = now
         session.add(token)
+        record(session, actor, "token.revoke", "token", str(token_id), request_id=request_id, at=now)
         session.flush()
 
 

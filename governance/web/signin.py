@@ -18,7 +18,7 @@ from governance.db.session import reading, transaction
 from governance.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from governance.http import sessions
 from governance.http.permissions import public, requires, visitor
-from governance.http.problems import SIGN_IN_PATH, sign_in_url
+from governance.http.problems import SIGN_IN_PATH, request_id_of, sign_in_url
 from governance.identity import people
 from governance.identity.model import Permission, Principal
 from governance.identity.oidc import Identity, Provider
@@ -153,8 +153,9 @@ def sign_out(request: Request, principal: Annotated[Principal, Depends(requires(
     state = request.app.state
     name = sessions.cookies(state.settings).session
     with transaction(state.engine) as session:
-        sessions.close_session(session, request.cookies.get(name, ""))
-    log.info("signed out", person=principal.name)
+        sessions.close_session(
+            session, request.cookies.get(name, ""), principal, state.clock(), request_id=request_id_of(request)
+        )
     response = RedirectResponse(SIGN_IN_PATH, status_code=303)
     sessions.drop_cookie(response, state.settings, name)
     return response
@@ -171,7 +172,7 @@ def sign_in_to_the_demo(
         chosen = people.person_by_name(session, person)
     if not chosen.active:
         raise NotFound(f"{chosen.display_name} is no longer active.", field="person")
-    return _open(request, chosen, safe_next(next_path))
+    return _open(request, chosen, safe_next(next_path), reason="chose this person in the demo")
 
 
 def safe_next(path: str) -> str:
@@ -203,23 +204,24 @@ def plain_sign_in_page(_request: Request, view: SignIn) -> Response:
 
 def _signed_in(request: Request, identity: Identity, next_path: str) -> Response:
     with reading(request.app.state.engine) as session:
-        person = people.person_by_oidc(session, identity.subject, identity.email)
-    if person is None:
-        log.warning("sign-in by a stranger", subject=identity.subject)
-        raise Forbidden(
-            "You signed in, but this service does not know you.",
-            remedy=f"Ask an administrator to add a Person with the identity {identity.email or identity.subject}.",
-        )
-    return _open(request, person, next_path)
+        person = people.known_person(session, identity.subject, identity.email)
+    return _open(request, person, next_path, reason=f"identity provider: {identity.subject}")
 
 
-def _open(request: Request, person: Person, next_path: str) -> Response:
+def _open(request: Request, person: Person, next_path: str, *, reason: str) -> Response:
     state = request.app.state
     name = sessions.cookies(state.settings).session
     lasts = timedelta(hours=state.settings.web.session_hours)
     with transaction(state.engine) as session:
-        token = sessions.open_session(session, person.id, state.clock(), lasts, replaces=request.cookies.get(name))
-    log.info("signed in", person=person.name)
+        token = sessions.open_session(
+            session,
+            person,
+            state.clock(),
+            lasts,
+            replaces=request.cookies.get(name),
+            reason=reason,
+            request_id=request_id_of(request),
+        )
     response = RedirectResponse(next_path, status_code=303)
     sessions.set_cookie(response, state.settings, name, token, lasts)
     return response
