@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from governance.db.base import Table
@@ -30,6 +31,16 @@ class ConfigItem(Table, table=True):
     """A manifest as it stood from one revision to another."""
 
     __tablename__ = "config_item"
+    __table_args__ = (
+        Index(
+            "uq_config_item_in_force",
+            "kind",
+            "name",
+            unique=True,
+            postgresql_where=text("to_revision IS NULL"),
+            sqlite_where=text("to_revision IS NULL"),
+        ),
+    )
 
     id: UUID = key()
     kind: str = Field(index=True)

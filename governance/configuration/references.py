@@ -1,0 +1,233 @@
+"""What must hold between manifests: whatever is named exists, the tree is a tree, every rule can be met. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from governance.configuration.model import Manifest, Manifests, Path, Problem
+from governance.configuration.specs import (
+    ApprovalRule,
+    Cluster,
+    Department,
+    FreezeCalendar,
+    Group,
+    NamespaceBinding,
+    Person,
+    Project,
+    Quota,
+    amounts,
+)
+
+APPROVER_AT = "approver@"
+
+
+def ancestors(departments: dict[str, Department], name: str) -> list[str]:
+    """The department and those above it, the root last; stops where a parent is unknown or comes again."""
+    found: list[str] = []
+    current: str | None = name
+    while current in departments and current not in found:
+        found.append(current)
+        current = departments[current].parent
+    return found
+
+
+def organisation(manifests: Manifests) -> Iterator[Problem]:
+    """The tree is one tree, names are known, and somebody can apply again."""
+    departments = manifests.of(Department)
+    broken = list(_tree(manifests))
+    yield from broken or _administrators(manifests)
+    yield from _people(manifests)
+    for name, (manifest, project) in manifests.of(Project).items():
+        yield from _known(manifest, ("department",), project.department, departments, "department")
+        yield from _known(manifest, ("owner",), project.owner, manifests.specs(Person), "person")
+        if name in departments:
+            detail = f"A department has the name {name} too; commands and links name both by it."
+            yield manifest.problem((), detail, "Rename one.")
+
+
+def _tree(manifests: Manifests) -> Iterator[Problem]:
+    departments = manifests.of(Department)
+    specs = manifests.specs(Department)
+    roots = [manifest for manifest, department in departments.values() if department.parent is None]
+    for extra in roots[1:]:
+        detail = f"There is a root already: {roots[0].name} ({roots[0].file}). One department has no parent."
+        yield extra.problem((), detail, "Give it a parent.")
+    for name, (manifest, department) in departments.items():
+        yield from _known(manifest, ("parent",), department.parent, departments, "department")
+        line = ancestors(specs, name)
+        if specs[line[-1]].parent in line:
+            circle = " -> ".join([*line[line.index(str(specs[line[-1]].parent)) :], str(specs[line[-1]].parent)])
+            yield manifest.problem(("parent",), f"The departments go in a circle: {circle}.", "Break it.")
+    if manifests and not roots and not departments:
+        first = next(iter(manifests.values()))
+        yield Problem(first.file, 0, "", "There is no department.", "Describe at least the root.")
+
+
+def _people(manifests: Manifests) -> Iterator[Problem]:
+    departments, people = manifests.specs(Department), manifests.of(Person)
+    seen: dict[tuple[str, str], str] = {}
+    for name, (manifest, person) in people.items():
+        for position, held in enumerate(person.roles):
+            yield from _known(manifest, ("roles", position, "at"), held.at, departments, "department")
+        for provider, subjects in (("oidc", person.identities.oidc), ("kubernetes", person.identities.kubernetes)):
+            for position, subject in enumerate(subjects):
+                key = (provider, subject.lower() if provider == "oidc" else subject)
+                if seen.setdefault(key, name) != name:
+                    path = ("identities", provider, position)
+                    yield manifest.problem(path, f"{subject} is {seen[key]} already.", "An identity is one person's.")
+    for manifest, group in manifests.of(Group).values():
+        for position, member in enumerate(group.members):
+            yield from _known(manifest, ("members", position), member, people, "person")
+
+
+def _administrators(manifests: Manifests) -> Iterator[Problem]:
+    departments = manifests.specs(Department)
+    root = next((name for name, one in departments.items() if one.parent is None), None)
+    holders = [
+        name
+        for name, person in manifests.specs(Person).items()
+        if any(held.role == "admin" and held.at == root for held in person.roles)
+    ]
+    if root is not None and not holders:
+        manifest = manifests["Department", root]
+        detail = f"Nobody is admin at {root}: nobody could apply again."
+        yield manifest.problem((), detail, "Give a Person the role admin at the root.")
+
+
+def bindings(manifests: Manifests) -> Iterator[Problem]:
+    """Every binding names a cluster and a project that are there, and no namespace has two."""
+    clusters, projects = manifests.specs(Cluster), manifests.specs(Project)
+    seen: dict[tuple[str, str], str] = {}
+    for name, (manifest, binding) in manifests.of(NamespaceBinding).items():
+        yield from _known(manifest, ("cluster",), binding.cluster, clusters, "cluster")
+        yield from _known(manifest, ("project",), binding.project, projects, "project")
+        for position, namespace in enumerate(binding.namespaces):
+            first = seen.setdefault((binding.cluster, namespace), name)
+            if first != name:
+                detail = f"{namespace} is bound by {first} already."
+                yield manifest.problem(("namespaces", position), detail, "A namespace has one binding.")
+
+
+def rules(manifests: Manifests) -> Iterator[Problem]:
+    """Every approval rule can be met, and every calendar stands at a department."""
+    departments, groups = manifests.specs(Department), manifests.specs(Group)
+    for manifest, calendar in manifests.of(FreezeCalendar).values():
+        yield from _known(manifest, ("at",), calendar.at, departments, "department")
+    for manifest, rule in manifests.of(ApprovalRule).values():
+        yield from _known(manifest, ("at",), rule.at, departments, "department")
+        missing: list[Problem] = []
+        for position, one in enumerate(rule.require):
+            department = one.group.removeprefix(APPROVER_AT)
+            known, what = (departments, "department") if one.group != department else (groups, "group")
+            missing += _known(manifest, ("require", position, "group"), department, known, what)
+        yield from missing or _unsatisfiable(manifests, manifest, rule)
+
+
+def _unsatisfiable(manifests: Manifests, manifest: Manifest, rule: ApprovalRule) -> Iterator[Problem]:
+    """One person counts for one requirement, so every seat needs a person of its own (Kuhn's matching)."""
+    seats = [(position, members_of(manifests, one.group)) for position, one in enumerate(rule.require)]
+    seated: dict[str, int] = {}
+    wanted = [(position, members) for (position, members) in seats for _ in range(rule.require[position].minimum)]
+
+    def seat(index: int, tried: set[str]) -> bool:
+        for person in wanted[index][1]:
+            if person not in tried:
+                tried.add(person)
+                if person not in seated or seat(seated[person], tried):
+                    seated[person] = index
+                    return True
+        return False
+
+    for index, (position, members) in enumerate(wanted):
+        if not seat(index, set()):
+            need = rule.require[position]
+            have = ", ".join(members) or "nobody"
+            detail = f"This can never be met: {need.minimum} of {need.group} are needed; it is {have}."
+            remedy = (
+                "Lower the minimum or add people; one person counts for one requirement, and an admin never approves."
+            )
+            yield manifest.problem(("require", position), detail, remedy)
+            return
+
+
+def members_of(manifests: Manifests, group: str) -> list[str]:
+    """The people who may speak for a group: a Group's members, or the approvers at a department or above it.
+
+    Who configures, or is a program, never approves.
+    """
+    people, departments = manifests.specs(Person), manifests.specs(Department)
+    if group.startswith(APPROVER_AT):
+        path = ancestors(departments, group.removeprefix(APPROVER_AT))
+        named: Iterable[str] = (
+            name
+            for name, person in people.items()
+            if any(held.role == "approver" and held.at in path for held in person.roles)
+        )
+    else:
+        found = manifests.get(("Group", group))
+        named = found.spec.members if found is not None and isinstance(found.spec, Group) else ()
+    return sorted(
+        name
+        for name in named
+        if name in people and not any(held.role in {"admin", "service"} for held in people[name].roles)
+    )
+
+
+def quotas(manifests: Manifests) -> Iterator[Problem]:
+    """One limit for a node and resource, and no more guaranteed below a node than it has."""
+    departments, projects = manifests.specs(Department), manifests.specs(Project)
+    setter: dict[tuple[str, str], str] = {}
+    for name, (manifest, quota) in manifests.of(Quota).items():
+        target = quota.for_
+        yield from _known(manifest, ("for", "department"), target.department, departments, "department")
+        yield from _known(manifest, ("for", "project"), target.project, projects, "project")
+        node = str(target.department or target.project)
+        for resource in quota.hard:
+            key = (node, next(iter(amounts({resource: quota.hard[resource]}))))
+            if setter.setdefault(key, name) != name:
+                detail = f"The quota {setter[key]} limits it for {node} already."
+                yield manifest.problem(("hard", resource), detail, "Remove one.")
+        if target.department in departments and departments[target.department].parent is None:
+            for field in ("lendingLimit", "borrowingLimit"):
+                if quota.quantities(field):
+                    yield manifest.problem((field,), "The root has nobody to lend to or borrow from.", "Remove it.")
+    if not list(_tree(manifests)):  # it walks up the tree
+        yield from _guarantees(manifests)
+
+
+def _guarantees(manifests: Manifests) -> Iterator[Problem]:
+    """A child's guarantee (hard - lending limit) is taken out of its parent's; LEDGER "The tree".
+
+    A node without a limit for a resource passes its children's guarantees on to the next limit above.
+    """
+    departments, projects = manifests.specs(Department), manifests.specs(Project)
+    limits: dict[tuple[str, str], tuple[Manifest, int, int]] = {}
+    for manifest, quota in manifests.of(Quota).values():
+        node, lent = str(quota.for_.department or quota.for_.project), amounts(quota.lending_limit)
+        root = node in departments and departments[node].parent is None
+        for resource, hard in amounts(quota.hard).items():
+            guaranteed = hard if root else hard - lent[resource] if resource in lent else 0
+            limits[node, resource] = (manifest, hard, guaranteed)
+    promised: dict[tuple[str, str], int] = defaultdict(int)
+    for (node, resource), (_, _, guaranteed) in limits.items():
+        line = (
+            ancestors(departments, projects[node].department) if node in projects else ancestors(departments, node)[1:]
+        )
+        above = next((one for one in line if (one, resource) in limits), None)
+        if above is not None:
+            promised[above, resource] += guaranteed
+    for (node, resource), total in promised.items():
+        manifest, hard, _ = limits[node, resource]
+        if total > hard:
+            detail = f"The guarantees below {node} add up to more than its own limit."
+            yield manifest.problem(("hard", resource), detail, "Raise it, or let those below lend more.")
+
+
+def _known(manifest: Manifest, path: Path, name: str | None, known: Iterable[str], what: str) -> Sequence[Problem]:
+    if name is None or name in (names := list(known)):
+        return ()
+    close = difflib.get_close_matches(name, names, 1)
+    remedy = f"Did you mean {close[0]}?" if close else f"Describe the {what}, or name another."
+    return (manifest.problem(path, f"There is no {what} {name}.", remedy),)

@@ -1,0 +1,47 @@
+"""What each room adds to the configuration: its kinds, what must hold between manifests, and how they become its rows.
+
+A room above this one (billing) hands its own `Room` in at composition, next to `ROOMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from governance.configuration import references, rows_change, rows_clusters, rows_organisation, rows_quota, specs
+from governance.configuration.model import Manifests, Problem
+from governance.configuration.writing import Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """`check` is pure and finds every problem; `write` makes the room's rows as wanted, in the apply's transaction."""
+
+    kinds: Mapping[str, type[specs.Spec]]
+    check: Callable[[Manifests], Iterable[Problem]]
+    write: Callable[[Writing], None]
+
+
+ROOMS = (  # in the order of writing: what is named comes first
+    Room(
+        {"Department": specs.Department, "Project": specs.Project, "Person": specs.Person, "Group": specs.Group},
+        references.organisation,
+        rows_organisation.write,
+    ),
+    Room(
+        {"Cluster": specs.Cluster, "NamespaceBinding": specs.NamespaceBinding},
+        references.bindings,
+        rows_clusters.write,
+    ),
+    Room({"Quota": specs.Quota}, references.quotas, rows_quota.write),
+    Room(
+        {"ApprovalRule": specs.ApprovalRule, "FreezeCalendar": specs.FreezeCalendar},
+        references.rules,
+        rows_change.write,
+    ),
+)
+
+
+def kinds_of(rooms: Sequence[Room]) -> dict[str, type[specs.Spec]]:
+    """Every kind by name."""
+    return {name: spec for room in rooms for name, spec in room.kinds.items()}

@@ -1,0 +1,116 @@
+"""Clusters and namespace bindings become rows; a namespace that the watch sees later is bound by the same rules.
+
+A binding that names a namespace beats one that selects it. Where several selectors match and do not agree, the
+namespace is not bound, so its requests are denied until the manifests say clearly who pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from governance.configuration.in_force import manifests_in_force, revision_in_force
+from governance.configuration.specs import Cluster as ClusterSpec
+from governance.configuration.specs import NamespaceBinding, Selector
+from governance.configuration.writing import Writing, node_ids, paths
+from governance.quota.tables import Cluster, Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Who pays for a namespace: a project, nobody because it is exempt, or (both empty) nobody said."""
+
+    project: str | None = None
+    exempt: bool = False
+
+
+def write(writing: Writing) -> None:
+    """Make clusters and the bindings of every known namespace as wanted."""
+    session = writing.session
+    wanted = writing.wanted.specs(ClusterSpec)
+    rows = {one.name: one for one in session.exec(select(Cluster))}
+    for name, cluster in wanted.items():
+        row = rows.get(name) or Cluster(name=name)
+        row.labels = cluster.labels
+        session.add(row)
+    session.flush()
+    bindings = writing.wanted.specs(NamespaceBinding)
+    _add_named(session, bindings.values())
+    _bind_all(session, bindings, writing.revision)
+    for name in rows.keys() - wanted.keys():
+        session.execute(delete(Namespace).where(col(Namespace.cluster) == name))
+        session.delete(rows[name])
+    session.flush()
+
+
+def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str, str]) -> Namespace:
+    """Note a namespace with the labels that it has now, and bind it by the configuration in force.
+
+    For the watch: it calls this in its own transaction whenever a namespace appears or its labels change.
+    """
+    row = session.get(Namespace, (cluster, name), with_for_update=True) or Namespace(cluster=cluster, name=name)
+    row.labels = dict(labels)
+    bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
+    _settle(row, bound_to(bindings, cluster, name, labels), node_ids(session), paths(session))
+    row.revision = revision_in_force(session)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def bound_to(bindings: Mapping[str, NamespaceBinding], cluster: str, name: str, labels: Mapping[str, str]) -> Bound:
+    """Who pays for this namespace."""
+    here = [one for one in bindings.values() if one.cluster == cluster]
+    for one in here:
+        if name in one.namespaces:
+            return Bound(one.project, one.exempt)
+    labelled = {**labels, "kubernetes.io/metadata.name": name}  # Kubernetes sets it on every namespace
+    answers = {Bound(one.project, one.exempt) for one in here if one.selector and matches(one.selector, labelled)}
+    return answers.pop() if len(answers) == 1 else Bound()
+
+
+def matches(selector: Selector, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches. As in apimachinery's `labels.Selector`, NotIn matches what is absent."""
+    if any(labels.get(key) != value for key, value in selector.match_labels.items()):
+        return False
+    for one in selector.match_expressions:
+        value = labels.get(one.key)
+        holds = {
+            "In": value is not None and value in one.values,
+            "NotIn": value is None or value not in one.values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }[one.operator]
+        if not holds:
+            return False
+    return True
+
+
+def _add_named(session: Session, bindings: Iterable[NamespaceBinding]) -> None:
+    """A namespace that is named is known before the watch sees it."""
+    known = set(session.exec(select(Namespace.cluster, Namespace.name)).all())
+    for one in bindings:
+        for name in one.namespaces:
+            if (one.cluster, name) not in known:
+                session.add(Namespace(cluster=one.cluster, name=name))
+    session.flush()
+
+
+def _bind_all(session: Session, bindings: Mapping[str, NamespaceBinding], revision: int) -> None:
+    nodes, ways = node_ids(session), paths(session)
+    rows = session.exec(select(Namespace).order_by(Namespace.cluster, Namespace.name).with_for_update())
+    for row in rows.all():
+        _settle(row, bound_to(bindings, row.cluster, row.name, row.labels), nodes, ways)
+        row.revision = revision
+        session.add(row)
+    session.flush()
+
+
+def _settle(row: Namespace, bound: Bound, nodes: Mapping[str, UUID], ways: Mapping[UUID, list[str]]) -> None:
+    row.project_id = nodes[bound.project] if bound.project else None
+    row.exempt = bound.exempt
+    row.path = ways[row.project_id] if row.project_id else []
