@@ -16,7 +16,7 @@ __all__ = ["ApprovalRule", "ChangeRequest", "Counter", "Freeze", "Grant", "Revie
 
 
 class ChangeRequest(Table, table=True):
-    """The wish for an exception or a controlled change. Made when a person opens the link of a denial, never per denial."""
+    """The wish for an exception or a controlled change. Made when a person opens a denial's link, never per denial."""
 
     __tablename__ = "change_request"
 
@@ -32,16 +32,19 @@ class ChangeRequest(Table, table=True):
     version: int = 1
     requester_id: UUID = Field(foreign_key="person.id", index=True)
     actor: str  # the Kubernetes user (or principal) who asked the cluster
+    actor_id: UUID | None = Field(default=None, foreign_key="person.id")  # the person behind the actor
     project_id: UUID = Field(foreign_key="node.id", index=True)
     reason: str
     reference: str = ""  # an incident or ticket
-    asks: dict[str, Any] = document()  # change.model.Asks: sentence, before, after, over limit per node, images
+    asks: dict[str, Any] = document()  # change.model.Asks: what, before, after, quota per node, images
+    waives: list[str] = document(list)  # the violation codes of the denial: what an approval answers
     rules: list[Any] = document(list)  # [{group, minimum, deny_minimum, rule}]
     created_at: datetime = instant()
     decide_by: datetime = instant()
     valid_from: datetime = instant()
     valid_until: datetime = instant()
     decided_at: datetime | None = instant(optional=True)
+    review_due_at: datetime | None = instant(optional=True)  # of an emergency: when its review must be done
 
 
 class Review(Table, table=True):
@@ -93,6 +96,19 @@ class Freeze(Table, table=True):
     environments: list[str] = document(list)  # empty: all
     starts_at: datetime = instant(index=True)
     ends_at: datetime = instant(index=True)
+
+
+class FreezeCalendar(Table, table=True):
+    """The iCalendar text of a FreezeCalendar manifest, kept so that its occurrences can be expanded further in time."""
+
+    __tablename__ = "freeze_calendar"
+
+    name: str = Field(primary_key=True)
+    node_id: UUID = Field(foreign_key="node.id", index=True)
+    environments: list[str] = document(list)
+    text: str
+    time_zone: str  # of whole days and floating times
+    expanded_until: datetime = instant(index=True)
 
 
 class ApprovalRule(Table, table=True):
