@@ -71,12 +71,22 @@ def amount(resource: str, quantity: str | int, *, field: str | None = None) -> i
         BadInput: not a quantity, negative, or beyond a signed 64-bit integer.
     """
     name = field or resource
-    value = parse_quantity(quantity, field=name)
+    return in_units(resource, parse_quantity(quantity, field=name), field=name)
+
+
+def in_units(resource: str, value: Decimal, *, field: str | None = None) -> int:
+    """An exact value in the ledger's unit of that resource, rounded up.
+
+    Raises:
+        BadInput: negative, or beyond a signed 64-bit integer.
+    """
     factor = 1000 if is_cpu(resource) else 1_000_000 if resource == "credits" else 1
     whole = _EXACT.multiply(value, Decimal(factor)).to_integral_value(rounding=ROUND_CEILING, context=_EXACT)
     if not 0 <= whole <= AMOUNT_MAX:
         raise BadInput(
-            f"{quantity} is out of range.", field=name, remedy=f"Use a value between 0 and {AMOUNT_MAX} base units."
+            f"{value:.10G} is out of range.",
+            field=field or resource,
+            remedy=f"Use a value between 0 and {AMOUNT_MAX} base units.",
         )
     return int(whole)
 

@@ -51,6 +51,7 @@ class Request:
     scale_to: int | None = None  # a Scale: replicas after; the declaration is then derived from what the ledger knows
     scale_from: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    name_prefix: str = ""  # a new object's generateName: the digest sees it in place of the name made from it
     dry_run: bool = False
     controller_made: bool = False  # by one of kube-system's controllers (service account), for a root already admitted
     digest: str = ""

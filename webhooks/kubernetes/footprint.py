@@ -1,0 +1,331 @@
+"""From an object to what it declares. LEDGER.md, "Kubernetes: the charge of a root"; docs/footprints.md for people.
+
+    kind                    declares
+    Deployment              R*u, and surge S*u while rolling
+    ReplicaSet, RC          R*u
+    StatefulSet             R*(u + claims)
+    DaemonSet               matching nodes*u, and surge while rolling
+    Job                     0 if suspended or finished, else min(parallelism, remaining)*u
+    CronJob                 nothing; one run is `surge` pods of `unit`, never rolling
+    Pod, PVC, Service, ResourceClaim   what Kubernetes' own quota evaluators say (`usage`)
+    HorizontalPodAutoscaler nothing; `autoscaler_of` tells its maximum
+    a kind of one's own     R*u, with the paths of its `Scalable`
+
+Each also counts itself (`count/deployments.apps`). `u` is one pod of the template as the API server will store it,
+without `count/pods`: the ledger adds those up over the pods that exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from governance.errors import ClusterUnavailable
+from governance.quota.model import Declaration
+from governance.units import EMPTY, ResourceList, sum_of
+from webhooks.kubernetes.kinds import Scalable, count_name, kind_of_manifest
+from webhooks.kubernetes.read import Object, at, flag, items, optional_whole, scaled, section, text, whole
+from webhooks.kubernetes.selectors import matching_nodes
+from webhooks.kubernetes.surroundings import Surroundings
+from webhooks.kubernetes.template import (
+    as_stored,
+    claim_unit,
+    images_of,
+    prune,
+    running_view,
+    template_hash,
+    unit_of,
+)
+from webhooks.kubernetes.usage import claim_usage, device_usage, pod_usage, service_usage
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A declaration, and the governed fields that it was made from, by path, as a person may read them."""
+
+    declaration: Declaration
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """What a HorizontalPodAutoscaler may set: the target's group/resource, its name, least and most replicas."""
+
+    kind: str
+    name: str
+    minimum: int
+    maximum: int
+
+
+def declaration_of(
+    kind: str, source: Object, around: Surroundings, *, before: Declaration | None = None, changing: bool = False
+) -> Declaration | None:
+    """What an object declares; None for a kind that this service does not know.
+
+    Args:
+        kind: group/resource.
+        source: the object, as JSON of its API version.
+        around: the cluster around it.
+        before: what was last known of the same object (a pending declaration included): a rolling update that was
+            admitted is not over until its controller has seen the new generation.
+        changing: the object's template is not the one that its controller has seen.
+
+    Raises:
+        BadInput: a field has the wrong type or a quantity is out of range; names it.
+        ClusterUnavailable: a DaemonSet, and the nodes are not known yet.
+    """
+    wish = wish_of(kind, source, around, before=before, changing=changing)
+    return wish.declaration if wish else None
+
+
+def wish_of(
+    kind: str, source: Object, around: Surroundings, *, before: Declaration | None = None, changing: bool = False
+) -> Wish | None:
+    """The same with the governed fields."""
+    if kind in around.scalables:
+        return _replicated(kind, source, around, around.scalables[kind])
+    make = _WISHES.get(kind)
+    wish = make(kind, source, around) if make else None
+    if wish and kind in _ROLLING and wish.declaration.surge:
+        return Wish(_rolled(wish.declaration, source, before, changing=changing), wish.fields)
+    return wish
+
+
+def governs(kind: str, around: Surroundings) -> bool:
+    """Whether objects of this kind are known here."""
+    return kind in _WISHES or kind in around.scalables
+
+
+def pod_template_of(kind: str, source: Object, around: Surroundings) -> Object:
+    """The pod template of an object as it was written; empty where there is none."""
+    path = around.scalables[kind].template if kind in around.scalables else _TEMPLATES.get(kind, "")
+    return section(source, path) if path else {}
+
+
+def autoscaler_of(source: Object) -> Autoscaler:
+    """What a HorizontalPodAutoscaler may set."""
+    target = section(source, "spec.scaleTargetRef")
+    return Autoscaler(
+        kind=kind_of_manifest(text(target, "apiVersion"), text(target, "kind")),
+        name=text(target, "name"),
+        minimum=whole(source, "spec.minReplicas", 1),
+        maximum=whole(source, "spec.maxReplicas"),
+    )
+
+
+def claim_prefixes(stateful_set: Object) -> tuple[str, ...]:
+    """How the names of a StatefulSet's claims begin; an ordinal follows. They outlive it and have no controllerRef."""
+    name = text(stateful_set, "metadata.name")
+    claims = items(stateful_set, "spec.volumeClaimTemplates")
+    return tuple(f"{text(claim, 'metadata.name')}-{name}-" for claim in claims)
+
+
+def flatten(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401  (any JSON value)
+    """The leaves of a JSON value by path; a list's members by their `name`, where each has one, else by place."""
+    if isinstance(value, Mapping) and value:
+        pairs = ((f"{path}.{name}", one) for name, one in value.items())
+    elif isinstance(value, list | tuple) and value:
+        names = [one.get("name") if isinstance(one, Mapping) else None for one in value]
+        named = all(names) and len(set(names)) == len(names)
+        pairs = ((f"{path}[{names[place] if named else place}]", one) for place, one in enumerate(value))
+    else:
+        return {path: value}
+    return {leaf: one for inner, child in pairs for leaf, one in flatten(child, inner).items()}
+
+
+def _count(kind: str) -> ResourceList:
+    return ResourceList({count_name(kind): 1})
+
+
+def _namespace(source: Object) -> str:
+    return text(source, "metadata.namespace")
+
+
+def _templated(
+    kind: str,
+    source: Object,
+    around: Surroundings,
+    path: str,
+    replicas: int,
+    *,
+    surge: int = 0,
+    fields: Mapping[str, Any],
+    claims: tuple[Object, ...] = (),
+) -> Wish:
+    stored = as_stored(section(source, f"{path}.spec"), _namespace(source), around)
+    unit = unit_of(stored, _namespace(source), around)
+    view = running_view(stored)
+    claim_units = [claim_unit(claim, around) for claim in claims]
+    if claims:
+        view["volumeClaims"] = [
+            {"name": text(claim, "metadata.name"), **one.as_dict()}
+            for claim, one in zip(claims, claim_units, strict=True)
+        ]
+    declaration = Declaration(
+        kind=kind,
+        replicas=replicas,
+        unit=sum_of((unit, *claim_units)),
+        surge=surge,
+        fixed=_count(kind),
+        template=template_hash(view),
+        images=images_of(stored),
+    )
+    return Wish(declaration, {**prune(fields), **flatten(view, f"{path}.spec")})
+
+
+def _deployment(kind: str, source: Object, around: Surroundings) -> Wish:
+    replicas = whole(source, "spec.replicas", 1)
+    recreate = text(source, "spec.strategy.type") == "Recreate"
+    path = "spec.strategy.rollingUpdate.maxSurge"
+    surge = 0 if recreate or not replicas else scaled(source, path, replicas, "25%")
+    fields = {"spec.replicas": replicas, path: None if recreate else at(source, path)}
+    return _templated(kind, source, around, _TEMPLATES[kind], replicas, surge=surge, fields=fields)
+
+
+def _replica_set(kind: str, source: Object, around: Surroundings) -> Wish:
+    replicas = whole(source, "spec.replicas", 1)
+    return _templated(kind, source, around, _TEMPLATES[kind], replicas, fields={"spec.replicas": replicas})
+
+
+def _stateful_set(kind: str, source: Object, around: Surroundings) -> Wish:
+    replicas = whole(source, "spec.replicas", 1)
+    claims = tuple(items(source, "spec.volumeClaimTemplates"))
+    fields = {"spec.replicas": replicas}
+    return _templated(kind, source, around, _TEMPLATES[kind], replicas, fields=fields, claims=claims)
+
+
+def _daemon_set(kind: str, source: Object, around: Surroundings) -> Wish:
+    if around.nodes is None:
+        raise ClusterUnavailable("The nodes of this cluster are not known yet.", remedy="Try again in a minute.")
+    count = matching_nodes(around.nodes, section(source, "spec.template.spec"))
+    path = "spec.updateStrategy.rollingUpdate.maxSurge"
+    surge = 0 if text(source, "spec.updateStrategy.type") == "OnDelete" else scaled(source, path, count, 0)
+    return _templated(
+        kind, source, around, _TEMPLATES[kind], count, surge=surge, fields={path: at(source, path) if surge else None}
+    )
+
+
+def _job(kind: str, source: Object, around: Surroundings) -> Wish:
+    fields = {f"spec.{name}": at(source, f"spec.{name}") for name in ("parallelism", "completions", "suspend")}
+    return _templated(kind, source, around, _TEMPLATES[kind], _job_pods(source), fields=fields)
+
+
+def _cron_job(kind: str, source: Object, around: Surroundings) -> Wish:
+    path = "spec.jobTemplate"
+    pods = _job_pods({"spec": {**section(source, f"{path}.spec"), "suspend": False}})
+    fields = {f"{path}.spec.{name}": at(source, f"{path}.spec.{name}") for name in ("parallelism", "completions")}
+    return _templated(kind, source, around, _TEMPLATES[kind], 0, surge=pods, fields=fields)
+
+
+def _job_pods(job: Object) -> int:
+    finished = any(
+        text(one, "type") in {"Complete", "Failed"} and text(one, "status") == "True"
+        for one in items(job, "status.conditions")
+    )
+    if finished or flag(job, "spec.suspend"):
+        return 0
+    parallelism = whole(job, "spec.parallelism", 1)
+    completions, succeeded = optional_whole(job, "spec.completions"), whole(job, "status.succeeded")
+    if completions is not None:
+        return max(0, min(parallelism, completions - succeeded))
+    if at(job, "spec.parallelism") is None:
+        return max(0, 1 - succeeded)  # both absent: both default to 1
+    return min(parallelism, whole(job, "status.active")) if succeeded else parallelism
+
+
+def _pod(kind: str, source: Object, around: Surroundings) -> Wish:
+    spec = section(source, "spec")
+    unit = pod_usage(source, around.now)
+    if unit:
+        unit = unit + unit_of(spec, _namespace(source), around) - pod_usage({"spec": spec}, around.now)
+    controlled = any(flag(one, "controller") for one in items(source, "metadata.ownerReferences"))
+    view = running_view(spec, controlled=controlled)
+    declaration = Declaration(
+        kind=kind,
+        replicas=1 if unit else 0,
+        unit=unit,
+        fixed=_count(kind),
+        template=template_hash(view),
+        images=images_of(spec),
+    )
+    return Wish(declaration, flatten(view, "spec"))
+
+
+def _claim(kind: str, source: Object, _around: Surroundings) -> Wish:
+    storage = at(source, "spec.resources.requests.storage")
+    fields = {"spec.storageClassName": at(source, "spec.storageClassName"), "spec.resources.requests.storage": storage}
+    return _plain(kind, claim_usage(source), fields)
+
+
+def _service(kind: str, source: Object, _around: Surroundings) -> Wish:
+    unit = service_usage(source)
+    return _plain(kind, unit, {"spec.type": at(source, "spec.type"), "nodePorts": unit["services.nodeports"]})
+
+
+def _device_claim(kind: str, source: Object, _around: Surroundings) -> Wish:
+    unit = device_usage(source)
+    return _plain(kind, unit, {f"spec.devices.{name}": count for name, count in unit.items()})
+
+
+def _autoscaler(kind: str, source: Object, _around: Surroundings) -> Wish:
+    maximum = whole(source, "spec.maxReplicas")
+    return Wish(
+        Declaration(kind=kind, replicas=0, unit=EMPTY, fixed=_count(kind)), prune({"spec.maxReplicas": maximum})
+    )
+
+
+def _plain(kind: str, unit: ResourceList, fields: Mapping[str, Any]) -> Wish:
+    return Wish(Declaration(kind=kind, replicas=1, unit=unit, fixed=_count(kind)), prune(fields))
+
+
+def _replicated(kind: str, source: Object, around: Surroundings, scalable: Scalable) -> Wish:
+    replicas = whole(source, scalable.replicas, 1)
+    return _templated(kind, source, around, scalable.template, replicas, fields={scalable.replicas: replicas})
+
+
+_ROLLING = {"apps/deployments", "apps/daemonsets"}
+
+
+def _rolled(declaration: Declaration, source: Object, before: Declaration | None, *, changing: bool) -> Declaration:
+    # More than one ReplicaSet is active, or the controller has not yet looked at a generation that changed more than
+    # the replicas. With nothing known of earlier, a generation that it has not looked at counts as such a change.
+    status = section(source, "status")
+    if declaration.kind == "apps/daemonsets":
+        behind = whole(status, "updatedNumberScheduled") < whole(status, "currentNumberScheduled")
+    else:
+        behind = whole(status, "replicas") > whole(status, "updatedReplicas")
+    generation = optional_whole(source, "metadata.generation")
+    unseen = generation is None or whole(status, "observedGeneration") < generation
+    if before is None:
+        changed = generation is not None and generation > 1
+    else:
+        changed = before.rolling or before.template != declaration.template
+    return replace(declaration, rolling=behind or changing or (unseen and changed))
+
+
+_TEMPLATES = {
+    "apps/deployments": "spec.template",
+    "apps/replicasets": "spec.template",
+    "apps/statefulsets": "spec.template",
+    "apps/daemonsets": "spec.template",
+    "batch/jobs": "spec.template",
+    "batch/cronjobs": "spec.jobTemplate.spec.template",
+    "core/replicationcontrollers": "spec.template",
+}
+
+_Make = Callable[[str, Object, Surroundings], Wish]
+_WISHES: Mapping[str, _Make] = {
+    "apps/deployments": _deployment,
+    "apps/replicasets": _replica_set,
+    "apps/statefulsets": _stateful_set,
+    "apps/daemonsets": _daemon_set,
+    "batch/jobs": _job,
+    "batch/cronjobs": _cron_job,
+    "core/replicationcontrollers": _replica_set,
+    "core/pods": _pod,
+    "core/persistentvolumeclaims": _claim,
+    "core/services": _service,
+    "resource.k8s.io/resourceclaims": _device_claim,
+    "autoscaling/horizontalpodautoscalers": _autoscaler,
+}
