@@ -29,12 +29,13 @@ class Database(_Group):
 
 
 class Policy(_Group):
-    """`engine`: embedded (in process) or opa (`opa_url` names its REST API)."""
+    """`engine`: embedded (in process) or opa (`opa_url` names its REST API; `opa_ca` is a file of its authorities)."""
 
     engine: Literal["embedded", "opa"] = "embedded"
     directory: Path | None = None
     opa_url: str = "http://127.0.0.1:8181"
     opa_token: SecretStr | None = None
+    opa_ca: Path | None = None
     timeout_ms: int = 1000
 
 

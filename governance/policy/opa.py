@@ -1,0 +1,203 @@
+"""An Open Policy Agent beside this service, or a central one (opa-python-client 3.0.0, OPA 1.x).
+
+This service never writes policies into OPA: who may decide what is admitted is then who runs OPA (`opa run -b`, a
+bundle server), and no replica or older release can replace what others evaluate. It reads them back instead, and
+answers only while they are, file by file, the ones that it holds itself.
+
+Facts about the client, each held by a test. It has no limit on an answer's length, nor on its time as a whole (its
+timeout starts again with each byte), follows redirects, and reads proxies and netrc from the environment for each call;
+`_Bounded` sets all four. It quotes no path, so that a policy whose id begins
+with a slash can't be read by name: all are read at once. An undefined result comes back as `{}`.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from opa_client.opa import OpaClient
+from requests.adapters import HTTPAdapter
+
+from governance import settings
+from governance.errors import BadInput, PolicyUnavailable
+from governance.policy import answer, bundle, question
+from governance.policy.model import Evaluation, Rule
+
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
+VERIFY_EVERY_S = 5.0
+_CHUNK_BYTES = 64 * 1024
+
+_Result = TypeVar("_Result")
+
+
+class _Bounded(HTTPAdapter):
+    """One exchange: no redirect, and an answer of limited length within the time given, read to its end."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        timeout_s = kwargs["timeout"]
+        ends = time.monotonic() + timeout_s
+        response = super().send(request, *args, **kwargs | {"stream": True})
+        if response.is_redirect:
+            raise requests.TooManyRedirects("OPA answers with a redirect")
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > ANSWER_BYTES_MAX:
+                response.close()
+                raise requests.exceptions.ContentDecodingError(f"an answer beyond {ANSWER_BYTES_MAX} bytes")
+            if time.monotonic() > ends:
+                response.close()
+                raise requests.Timeout(f"no whole answer within {timeout_s:.3g} s")
+        response.raw = io.BytesIO(body)
+        return response
+
+
+class _Client(OpaClient):  # type: ignore[misc]  # the library has no types
+    """The library's client with bounds of our own, and the one read that it lacks."""
+
+    def _init_session(self) -> requests.Session:
+        session: requests.Session = super()._init_session()
+        session.trust_env = False
+        session.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Bounded(max_retries=0))
+        return session
+
+    def policies(self) -> list[dict[str, Any]]:
+        """Every policy that OPA holds, with its text, in one request."""
+        response = self._session.get(f"{self.root_url}/policies", timeout=self.timeout)
+        response.raise_for_status()
+        found: list[dict[str, Any]] = response.json()["result"]
+        return found
+
+
+class Opa:
+    """Evaluates in OPA over its REST API. Safe to call from many threads: each keeps a connection of its own.
+
+    Args:
+        policies: what OPA must be running, to the byte.
+        chosen: the address, token, certificates and time limit, which holds for one evaluation as a whole.
+        verify_every_s: how old a comparison of OPA's policies with ours may be.
+    """
+
+    def __init__(
+        self, policies: bundle.Bundle, chosen: settings.Policy, verify_every_s: float = VERIFY_EVERY_S
+    ) -> None:
+        self._policies = policies
+        self._texts = {(one.package, one.text) for one in policies.modules}
+        self._client_arguments = _arguments(chosen)
+        self._timeout_s = chosen.timeout_ms / 1000
+        self._verify_every_s = verify_every_s
+        self._verified_at = float("-inf")
+        self._verifying = threading.Lock()
+        self._own = threading.local()
+
+    @property
+    def digest(self) -> str:
+        return self._policies.digest
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        return self._policies.rules
+
+    def evaluate(self, document: Mapping[str, Any]) -> Evaluation:
+        question.encode(document)
+        ends = time.monotonic() + self._timeout_s
+        self._verify(ends)
+        body = self._ask(ends, lambda client: client.query_rule(dict(document), bundle.ENTRYPOINT))
+        if not isinstance(body, dict) or "result" not in body:
+            raise PolicyUnavailable("OPA answers nothing: the policies are not loaded.", remedy=_REMEDY)
+        return answer.parse(body["result"], self.rules)
+
+    def _verify(self, ends: float) -> None:
+        """Raise PolicyUnavailable unless OPA held exactly our policies a moment ago. One thread asks for all."""
+        if time.monotonic() - self._verified_at < self._verify_every_s:
+            return
+        if not self._verifying.acquire(timeout=max(0, ends - time.monotonic())):
+            raise _silent("slow")
+        try:
+            if time.monotonic() - self._verified_at >= self._verify_every_s:
+                asked_at = time.monotonic()
+                self._compare(self._ask(ends, _running))
+                self._verified_at = asked_at
+        finally:
+            self._verifying.release()
+
+    def _compare(self, running: set[tuple[str, str]]) -> None:
+        differing = sorted({package for package, _ in running ^ self._texts})
+        if differing:
+            raise PolicyUnavailable(
+                f"OPA runs other policies than digest {self.digest[:12]}: {', '.join(differing)}.", remedy=_REMEDY
+            )
+
+    def _ask(self, ends: float, call: Callable[[_Client], _Result]) -> _Result:
+        """Call OPA; once more where a kept connection had been closed, for a question changes nothing."""
+        try:
+            try:
+                return call(self._client(ends))
+            except requests.Timeout:
+                raise
+            except requests.ConnectionError:
+                return call(self._client(ends))
+        except requests.Timeout:
+            raise _silent("slow") from None
+        except requests.HTTPError as error:
+            raise _silent(f"failing with status {error.response.status_code}") from error
+        except requests.JSONDecodeError as error:
+            raise _silent("answering nonsense") from error
+        except requests.RequestException as error:
+            raise _silent(f"not answering ({type(error).__name__})") from error
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise _silent("answering nonsense") from error
+
+    def _client(self, ends: float) -> _Client:
+        """This thread's client, with the time that is left."""
+        left_s = ends - time.monotonic()
+        if left_s <= 0:
+            raise requests.Timeout
+        client: _Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = _Client(**self._client_arguments)
+        client.timeout = left_s
+        return client
+
+
+_REMEDY = "Load this release's policies into OPA (docs/policies.md)."
+
+
+def _running(client: _Client) -> set[tuple[str, str]]:
+    """OPA's modules below `governance` as (package, text), tests left out."""
+    modules = set()
+    for one in client.policies():
+        package = [part["value"] for part in one["ast"]["package"]["path"][1:]]
+        if package[0] == "governance" and not package[-1].endswith("_test"):
+            modules.add((".".join(package), one["raw"]))
+    return modules
+
+
+def _arguments(chosen: settings.Policy) -> dict[str, Any]:
+    """What the client takes. Raises BadInput for an address that is not scheme, host and port alone."""
+    address = urlsplit(chosen.opa_url)
+    if address.scheme not in {"http", "https"} or not address.hostname or address.path.strip("/"):
+        raise BadInput(
+            f"{chosen.opa_url} is not the address of an OPA.",
+            field="policy.opa_url",
+            remedy="Write it like http://127.0.0.1:8181, without a path.",
+        )
+    secure = address.scheme == "https"
+    return {
+        "host": f"[{address.hostname}]" if ":" in address.hostname else address.hostname,
+        "port": address.port or (443 if secure else 80),
+        "ssl": secure and (str(chosen.opa_ca) if chosen.opa_ca else True),
+        "token": chosen.opa_token.get_secret_value() if chosen.opa_token else None,
+        "retries": 0,
+    }
+
+
+def _silent(how: str) -> PolicyUnavailable:
+    return PolicyUnavailable(f"OPA is {how}.", remedy="Look at OPA and at policy.opa_url.")
