@@ -20,6 +20,7 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
 POSTGRES_FOLDERS = "/usr/lib/postgresql"
+UV = "0.13.9"
 KUBERNETES = "v1.37.2"
 VERSION = "k8s.io/component-base/version"
 LDFLAGS = f"-s -w -X {VERSION}.gitVersion={KUBERNETES} -X {VERSION}.gitMajor=1 -X {VERSION}.gitMinor=37"
@@ -79,6 +80,18 @@ def oidc() -> Path:
     return _once("oidc", _key(source), build)
 
 
+def uv() -> Path:
+    """The installer of Python packages: the one on PATH, else one of our own; the path of its program."""
+    on_path = shutil.which("uv")
+    if on_path and subprocess.run([on_path, "--version"], check=False, capture_output=True).returncode == 0:
+        return Path(on_path)
+
+    def build(target: Path) -> None:
+        _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), f"uv=={UV}"], target)
+
+    return _once("uv", UV, build) / "bin" / "uv"
+
+
 def postgres() -> Path:
     """The folder of PostgreSQL's programs: the newest of Debian's, else the one on PATH."""
     return _system(_find_postgres, "postgresql")
@@ -90,6 +103,7 @@ def chromium() -> Path:
 
 
 PARTS: dict[str, Callable[[], Path]] = {
+    "uv": uv,
     "postgres": postgres,
     "chromium": chromium,
     "oidc": oidc,
