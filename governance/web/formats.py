@@ -172,6 +172,13 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> Moment:
     return Moment(at.isoformat(), f"{near}, {where}" if near else where, _exact(local))
 
 
+def deadline(at: datetime, now: datetime, zone: ZoneInfo) -> Moment:
+    """A time by which something is due: `today 17:30 (in 3 h)`."""
+    local = at.astimezone(zone)
+    near, where = _relative(at - now), _calendar(local, now.astimezone(zone))
+    return Moment(at.isoformat(), f"{where} ({near})" if near else where, _exact(local))
+
+
 def clock(at: datetime, now: datetime, zone: ZoneInfo) -> Moment:
     """A time without the relative part, for lists in order of time: `today 10:41`, `30 Nov, 17:30`."""
     local = at.astimezone(zone)

@@ -45,7 +45,7 @@ def meter(
         resource=resource,
         sentence=_sentence(name, unit, resource, used, held, adds, hard, borrowable, allowance),
         used=show(used),
-        held=show(held),
+        held=show(held) if held else None,
         adds=show(adds) if adds else None,
         hard=None if hard is None else show(hard),
         borrowable=show(borrowable) if borrowable else None,

@@ -1,197 +1,14 @@
-"""Views made by hand: each page in each state, for rendering tests, browser tests and screenshots."""
+"""Each page in each state, made by hand: for rendering tests, browser tests and screenshots."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from governance.web.formats import clock, moment, zone_of
-from governance.web.meters import meter
-from governance.web.views.change import AskPage, Ask, ChangePage, NodeMeters, ReviewForm
-from governance.web.views.parts import Badge, Difference, Event, Fact, Need, Problem, Somebody
-from governance.web.views.shell import NavigationItem, Shell
-
-NOW = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
-ZONE = zone_of("Europe/Vienna")
-LINDQVIST = Somebody("M. Lindqvist", "you")
-GI = 1024**3
-
-
-def at(**distance: float) -> Any:
-    return moment(NOW + timedelta(**distance), NOW, ZONE)
-
-
-def tick(**distance: float) -> Any:
-    return clock(NOW + timedelta(**distance), NOW, ZONE)
-
-
-def shell(current: str = "/", **changes: Any) -> Shell:
-    items = (
-        NavigationItem("Home", "/", "home", "h"),
-        NavigationItem("Changes", "/changes", "git-pull-request", "c", waiting=2),
-        NavigationItem("Quotas", "/quotas", "gauge", "q"),
-        NavigationItem("Decisions", "/decisions", "scale", "d"),
-        NavigationItem("Mails", "/demo/mails", "mail", "m"),
-    )
-    navigation = tuple(replace(item, current=item.href == current) for item in items)
-    base = Shell(
-        place="St. Elisabeth Hospitals",
-        person=Somebody("M. Lindqvist", "approver, Radiology"),
-        csrf_token="sample",
-        navigation=navigation,
-        demo=True,
-    )
-    return replace(base, **changes)
-
-
-GPU = "requests.nvidia.com/gpu"
-RADIOLOGY = NodeMeters(
-    "Radiology",
-    "/quotas/department/radiology",
-    (
-        meter(GPU, used=8, held=2, adds=6, hard=12, borrowable=5),
-        meter("requests.cpu", used=41000, adds=12000, hard=120000),
-        meter("requests.memory", used=180 * GI, held=12 * GI, adds=96 * GI, hard=512 * GI),
-    ),
-)
-IMAGING = NodeMeters("Imaging", "/quotas/department/imaging", (meter(GPU, used=21, held=2, adds=6, hard=32),))
-DIFFERENCES = (
-    Difference("Replicas", "2", "8", "Deployment ct-train"),
-    Difference("GPUs", "2", "8"),
-    Difference("CPU", "4 cores", "16 cores"),
-    Difference("Memory", "32 GiB", "128 GiB"),
-)
-FACTS = (
-    Fact("Cluster", "imaging-onprem-1"),
-    Fact("Namespace", "ct-training"),
-    Fact("Asked by", "okafor", "kubectl scale"),
-    Fact("Environment", "production"),
-)
-NEEDS = (
-    Need("Platform", 1, True, ((Somebody("M. Lindqvist"), tick(hours=-2)),), (), "", "gpu-above-4"),
-    Need("Radiology", 1, False, (), (), "3 people can, you among them", "headroom"),
-)
-SENTENCE = "Dr. Okafor asks for 6 more GPUs in radiology/ct-training until 30 November."
-CONSEQUENCE = "Radiology would be at 94 % of its GPUs: 16 of 17, 4 of them borrowed from Imaging."
-TIMELINE = (
-    Event(
-        tick(hours=-3, minutes=-4),
-        "circle-x",
-        "",
-        "Denied: 6 GPUs requested, 10 used, limit 12 (rule headroom-gpu).",
-        "bad",
-        link_text="Decision 0192f3",
-        link="/decisions/1",
-    ),
-    Event(
-        tick(hours=-3),
-        "send",
-        "Dr. Okafor",
-        "asked for the change. INC-22719",
-        "info",
-        quote="Backlog of 1,900 CT studies after the scanner outage.",
-    ),
-    Event(
-        tick(hours=-2),
-        "check",
-        "M. Lindqvist",
-        "approved for Platform.",
-        "good",
-        quote="Node pool has room until Monday.",
-    ),
-)
-LESS = (
-    Ask("less-0", "GPUs", "", "2", "8", "8"),
-    Ask("less-1", "CPU", "cores", "4", "16", "16"),
-    Ask("less-2", "Memory", "GiB", "32", "128", "128"),
-)
-REVIEW = ReviewForm(may="", less=LESS, until="2026-11-30", until_min="2026-11-23", until_max="2026-11-30")
-
-PENDING = ChangePage(
-    name="CH-1042",
-    href="/changes/CH-1042",
-    version=3,
-    status=Badge("Pending", "clock", "caution"),
-    needs_line="needs 1 of Radiology",
-    decide_by=at(hours=3),
-    sentence=SENTENCE,
-    consequence=CONSEQUENCE,
-    chips=(Badge("over its own limit", "alert-triangle", "caution"), Badge("production", "server", "neutral")),
-    differences=DIFFERENCES,
-    facts=FACTS,
-    quotas=(RADIOLOGY, IMAGING),
-    needs=NEEDS,
-    timeline=TIMELINE,
-    review=REVIEW,
-    live=True,
-)
-OWN = replace(
-    PENDING,
-    review=ReviewForm(may="You asked for this change, so someone else must approve it."),
-    may_withdraw=True,
-)
-REFUSED_FORM = replace(
-    PENDING,
-    review=replace(
-        REVIEW,
-        problems=(
-            Problem("note", "Say why: a rejection needs a note."),
-            Problem("less-0", "GPUs: 9 is more than the 8 that were asked for."),
-        ),
-        open_terms=True,
-        less=(replace(LESS[0], value="9"), *LESS[1:]),
-    ),
-)
-APPROVED = replace(
-    PENDING,
-    status=Badge("Approved", "circle-check", "good"),
-    needs_line="",
-    decide_by=None,
-    review=None,
-    live=False,
-    outcome="Dr. Okafor can repeat the request now, once and exactly as asked, until 30 November.",
-    needs=tuple(replace(need, done=True, approved_by=((Somebody("M. Lindqvist"), tick(hours=-2)),)) for need in NEEDS),
-)
-LONG = replace(
-    PENDING,
-    sentence=(
-        "Prof. Dr. Anastasia Konstantinopoulou-Wolkenstein asks for 1,024 GiB more memory in "
-        "interventional-neuroradiology-and-angiography/thrombectomy-simulation-and-reconstruction until 30 November."
-    ),
-    differences=(
-        Difference(
-            "StatefulSet reconstruction-of-volumetric-angiograms-with-iterative-refinement",
-            "2",
-            "128",
-            "interventional-neuroradiology-and-angiography/thrombectomy-simulation",
-        ),
-        Difference(
-            "image",
-            "registry.example/reconstruction@sha256:9f1c",
-            "registry.example/reconstruction@sha256:" + "a1" * 32,
-        ),
-    ),
-)
-ASK = AskPage(
-    decision="0192f3a7",
-    decision_href="/decisions/1",
-    sentence="You asked for 6 more GPUs in radiology/ct-training, and it was denied.",
-    consequence="Radiology may take 12 GPUs and has 10 of them in use. You can ask for an exception.",
-    status=Badge("Denied", "circle-x", "bad"),
-    differences=DIFFERENCES,
-    facts=FACTS,
-    quotas=(RADIOLOGY,),
-    reasons=("GPUs: 6 requested, 10 used, limit 12 of Radiology (rule headroom-gpu).",),
-    needs=tuple(replace(need, done=False, approved_by=(), who_can="3 people can") for need in NEEDS),
-    may="",
-    existing="",
-    existing_href="",
-    until="2026-11-30",
-    until_min="2026-11-23",
-    until_max="2027-02-21",
-)
+from governance.web.views.parts import Problem
+from governance.web.views.shell import Shell
+from tests.web import sample_changes as changes
+from tests.web import sample_pages as pages
+from tests.web.sample_ground import NOBODY, shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,28 +18,68 @@ class Sample:
     name: str
     template: str
     shell: Shell
-    view: Any
+    view: object
 
 
 def all_samples() -> tuple[Sample, ...]:
-    changes = shell("/changes")
+    """Every sample; names are file names of screenshots and paths of the gallery."""
+    return (*_changes(), *_home(), *_decisions(), *_quotas(), *_others())
+
+
+def _changes() -> tuple[Sample, ...]:
+    here, asked = shell("/changes"), changes.ASK
+    no_reason = replace(asked, problems=(Problem("reason", "Say why you need it."),))
     return (
-        Sample("change-pending", "change.html", changes, PENDING),
-        Sample("change-own", "change.html", changes, OWN),
-        Sample("change-form-problems", "change.html", changes, REFUSED_FORM),
-        Sample("change-approved", "change.html", changes, APPROVED),
-        Sample("change-long-names", "change.html", changes, LONG),
-        Sample("ask", "ask.html", changes, ASK),
-        Sample(
-            "ask-problems",
-            "ask.html",
-            changes,
-            replace(ASK, problems=(Problem("reason", "Say why you need it."),)),
-        ),
-        Sample(
-            "ask-existing",
-            "ask.html",
-            changes,
-            replace(ASK, existing="CH-1042", existing_href="/changes/CH-1042"),
-        ),
+        Sample("change-pending", "change.html", here, changes.PENDING),
+        Sample("change-own", "change.html", here, changes.OWN),
+        Sample("change-form-problems", "change.html", here, changes.REFUSED_FORM),
+        Sample("change-approved", "change.html", shell("/changes", "You approved CH-1042."), changes.APPROVED),
+        Sample("change-long-names", "change.html", here, changes.LONG),
+        Sample("changes", "changes.html", here, changes.CHANGES),
+        Sample("changes-empty", "changes.html", here, changes.NO_CHANGES),
+        Sample("ask", "ask.html", here, asked),
+        Sample("ask-problems", "ask.html", here, no_reason),
+        Sample("ask-existing", "ask.html", here, replace(asked, existing="CH-1042", existing_href="/changes/CH-1042")),
+    )
+
+
+def _home() -> tuple[Sample, ...]:
+    return (
+        Sample("home", "home.html", shell("/"), pages.HOME),
+        Sample("home-empty", "home.html", shell("/"), pages.EMPTY_HOME),
+    )
+
+
+def _decisions() -> tuple[Sample, ...]:
+    here = shell("/decisions")
+    return (
+        Sample("decisions", "decisions.html", here, pages.DECISIONS),
+        Sample("decision-denied", "decision.html", here, pages.DECISION),
+        Sample("decision-allowed", "decision.html", here, pages.ALLOWED_DECISION),
+    )
+
+
+def _quotas() -> tuple[Sample, ...]:
+    here = shell("/quotas")
+    return (
+        Sample("quotas", "quotas.html", here, pages.TREE),
+        Sample("quotas-empty", "quotas.html", here, replace(pages.TREE, sentence="Nothing is limited yet.", nodes=())),
+        Sample("quota", "quota.html", here, pages.NODE),
+        Sample("quota-empty", "quota.html", here, pages.EMPTY_NODE),
+    )
+
+
+def _others() -> tuple[Sample, ...]:
+    here, mails = shell(), shell("/demo/mails")
+    return (
+        Sample("sign-in", "sign_in.html", NOBODY, pages.SIGN_IN),
+        Sample("sign-in-demo", "sign_in.html", NOBODY, pages.DEMO_SIGN_IN),
+        *(Sample(f"error-{one.status}", "error.html", here, one) for one in pages.ERRORS),
+        Sample("error-nobody", "error.html", NOBODY, pages.ERRORS[0]),
+        Sample("search", "search.html", here, pages.SEARCH),
+        Sample("search-nothing", "search.html", here, pages.NO_HITS),
+        Sample("mails", "mails.html", mails, pages.MAILS),
+        Sample("mails-empty", "mails.html", mails, pages.NO_MAILS),
+        Sample("mail", "mails.html", mails, pages.OPEN_MAIL),
+        Sample("keys", "keys.html", here, pages.KEYS),
     )

@@ -67,7 +67,7 @@ class Meter:
     resource: str
     sentence: str  # the whole meter in words, for screen readers
     used: Number
-    held: Number
+    held: Number | None
     adds: Number | None
     hard: Number | None  # None: no limit
     borrowable: Number | None

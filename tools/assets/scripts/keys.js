@@ -67,8 +67,7 @@ function press(event) {
 
 export function watchKeys() {
   document.addEventListener("keydown", press);
-  const toggle = document.querySelector("[data-single-keys]");
-  if (toggle) {
+  for (const toggle of document.querySelectorAll("[data-single-keys]")) {
     toggle.checked = enabled();
     toggle.addEventListener("change", () => {
       try {
