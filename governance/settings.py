@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
     audit: Audit = Audit()
+    clusters: dict[str, str] = {}  # name: kubeconfig file, or in-cluster
 
     @classmethod
     def settings_customise_sources(

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from governance.admission.model import Request
+from governance.change.grants import GrantFact
 from governance.quota.model import ClusterState, Position
 from governance.units import ResourceList
 
@@ -45,16 +45,6 @@ class ApprovalRuleFact:
     node_id: str
     when: Mapping[str, Any]
     require: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class GrantFact:
-    """The grant that was made for this very request and can be used now."""
-
-    id: UUID
-    change: str
-    waives: tuple[str, ...]
-    allowances: tuple[Mapping[str, Any], ...]  # {node_id, resource, amount}
 
 
 def document(

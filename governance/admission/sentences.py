@@ -73,11 +73,17 @@ def sentence(finding: Finding) -> str:
     return f"{finding.code}: {values}" if values else finding.code
 
 
-def message(decision: Decision, rules: Mapping[str, Rule], public_url: str) -> str:
-    """The whole denial in one message: what, requested, used, limit, by which rule, and what to do next."""
+def message(decision: Decision, rules: Mapping[str, Rule], link: str) -> str:
+    """The whole denial in one message: what, requested, used, limit, by which rule, and what to do next.
+
+    Args:
+        link: where an exception can be asked for; empty if there is none, or (a dry run) not yet.
+    """
     what = "; ".join(sentence(one) for one in decision.violations)
+    if link:
+        return f"{what}. To ask for an exception, open {link}"
     if decision.askable:
-        return f"{what}. To ask for an exception, open {link(decision, public_url)}"
+        return f"{what}. An exception can be asked for: the answer to the real request holds the link."
     codes = dict.fromkeys(one.code for one in decision.violations if one.code in rules)
     solutions = [text if text.endswith(".") else f"{text}." for code in codes if (text := rules[code].solution)]
     return " ".join([f"{what}.", *solutions])

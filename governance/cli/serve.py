@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
+from governance.app import web_app, webhook_app
+from governance.bootstrap import build, keep_surroundings
+from governance.cli.worker import start_loops
 from governance.settings import Settings
 
 _KEEP_ALIVE_S = 75
@@ -22,6 +26,20 @@ class _Listener(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def serve(settings: Settings, *, with_worker: bool = False) -> None:
+    """Run the doors until SIGTERM or SIGINT; `with_worker` runs the worker's loops beside them, for one-process use."""
+    parts = build(settings)
+    stop = threading.Event()
+    keep_surroundings(parts, stop)
+    if with_worker:
+        start_loops(parts, stop)
+    try:
+        run(listeners(settings, webhook_app(parts), web_app(parts)))
+    finally:
+        stop.set()
+        parts.engine.dispose()
 
 
 def listeners(settings: Settings, webhook: FastAPI, web: FastAPI) -> tuple[uvicorn.Server, uvicorn.Server]:

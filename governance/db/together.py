@@ -29,11 +29,11 @@ _Convert = Callable[[Any], Any]
 class Together:
     """SELECTs that are read together: the statement for each dialect, and how its values are converted."""
 
-    statements: Mapping[str, Select[Any]]
+    statements: Mapping[str, Select[*tuple[Any, ...]]]
     converters: Mapping[str, tuple[tuple[str, _Convert], ...]]
 
 
-def together(selects: Mapping[str, Select[Any]]) -> Together:
+def together(selects: Mapping[str, Select[*tuple[Any, ...]]]) -> Together:
     """Prepare these SELECTs, by name, to be read as one."""
     on = {"postgresql": _rows_on_postgresql, "sqlite": _rows_on_sqlite}
     return Together(
@@ -68,13 +68,13 @@ def database_time(session: Session) -> datetime:
     return _instant(session.connection().execute(select(database_now())).scalar_one())
 
 
-def _rows_on_postgresql(one: Select[Any], name: str) -> ColumnElement[Any]:
+def _rows_on_postgresql(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:
     rows = one.subquery(name)
     as_json = func.json_agg(func.row_to_json(literal_column(name)))
     return select(func.coalesce(cast(as_json, Text), "[]")).select_from(rows).scalar_subquery()
 
 
-def _rows_on_sqlite(one: Select[Any], name: str) -> ColumnElement[Any]:
+def _rows_on_sqlite(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:
     rows = one.subquery(name)
     pairs: list[ColumnElement[Any]] = []
     for column in rows.c:
@@ -90,7 +90,7 @@ def _convert(row: dict[str, Any], converters: tuple[tuple[str, _Convert], ...]) 
     return row
 
 
-def _converters(one: Select[Any]) -> tuple[tuple[str, _Convert], ...]:
+def _converters(one: Select[*tuple[Any, ...]]) -> tuple[tuple[str, _Convert], ...]:
     columns = one.subquery().c
     return tuple((column.name, convert) for column in columns if (convert := _converter(column.type)) is not None)
 

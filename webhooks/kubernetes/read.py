@@ -7,7 +7,7 @@ the section that holds it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any
 
 from governance.errors import BadInput
@@ -16,6 +16,8 @@ from governance.units import parse_quantity
 Object = Mapping[str, Any]
 Quantities = dict[str, Decimal]
 
+_THOUSANDTH = Decimal("0.001")
+_UP = Context(prec=1200, rounding=ROUND_CEILING)  # room for whatever parse_quantity gives
 _WHOLE_MAX = 2**31 - 1  # replicas, ports and counts are int32 in Kubernetes
 
 
@@ -103,15 +105,16 @@ def scaled(source: Object, path: str, of: int, default: int | str) -> int:
 
 
 def quantities(source: Object, path: str) -> Quantities:
-    """The resource list at the path with exact values, empty when absent. Raises BadInput with the resource."""
+    """The resource list at the path, empty when absent. Raises BadInput with the resource."""
     return {name: quantity(value, f"{path}.{name}") for name, value in section(source, path).items()}
 
 
 def quantity(value: object, field: str) -> Decimal:
-    """One Kubernetes quantity, exact. Raises BadInput."""
+    """One quantity of a resource list, in thousandths, rounded up, as the API server stores it
+    (k8s.io/kubernetes `pkg/apis/core/v1/defaults.go`, SetDefaults_ResourceList). Raises BadInput."""
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise _wrong(field, "a quantity", value)
-    return parse_quantity(value, field=field)
+    return parse_quantity(value, field=field).quantize(_THOUSANDTH, context=_UP)
 
 
 def _wrong(path: str, expected: str, found: object) -> BadInput:

@@ -38,10 +38,7 @@ def as_stored(spec: Object, namespace: str, around: Surroundings) -> dict[str, A
     Raises:
         BadInput: a field has the wrong type; names it.
     """
-    defaults = _limit_range_defaults(around.limit_ranges.get(namespace, ()))
-    stored = dict(spec)
-    for which in ("containers", "initContainers"):
-        stored[which] = [_with_defaults(one, defaults) for one in items(spec, which)]
+    stored = with_container_defaults(spec, around.limit_ranges.get(namespace, ()))
     runtime_class = text(spec, "runtimeClassName")
     if runtime_class in around.overheads:
         stored["overhead"] = dict(around.overheads[runtime_class])
@@ -49,6 +46,13 @@ def as_stored(spec: Object, namespace: str, around: Surroundings) -> dict[str, A
     if pod_level:
         stored["resources"] = pod_level
     return stored
+
+
+def with_container_defaults(spec: Object, limit_ranges: Sequence[Object] = ()) -> dict[str, Any]:
+    """A pod spec whose containers request what they limit, and have the defaults of the namespace's LimitRanges."""
+    defaults = _limit_range_defaults(limit_ranges)
+    containers = {which: [_with_defaults(one, defaults) for one in items(spec, which)] for which in _CONTAINERS[:2]}
+    return {**spec, **containers}
 
 
 def unit_of(stored: Object, namespace: str, around: Surroundings) -> ResourceList:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, Context, Decimal
+from decimal import Context, Decimal
 
 from governance.errors import BadInput
 from governance.units import ResourceList, in_units
@@ -18,13 +18,14 @@ from webhooks.kubernetes.read import Object, Quantities, at, flag, items, option
 
 DEVICES_ALL = 32  # resource/v1 AllocationResultsMaxSize: what `allocationMode: All` may take at most
 _DEVICE_CLASS = "deviceclass.resource.kubernetes.io/"
+_DEVICES = ".deviceclass.resource.k8s.io/devices"
 _QUALIFIED = re.compile(
     r"(?=.{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
     r"/(?=.{1,63}\Z)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?",
     re.ASCII,
 )
 
-_UP = Context(prec=100, rounding=ROUND_CEILING)  # exact for all that the API server stores; never rounds down
+_EXACT = Context(prec=1200)  # room for sums of whatever `read.quantity` gives
 
 _Pick = Callable[[Object, Object | None], Quantities]
 
@@ -86,6 +87,7 @@ def service_usage(service: Object) -> ResourceList:
 def device_usage(claim: Object) -> ResourceList:
     """Devices of a ResourceClaim by device class, the worst case of its alternatives. Object counts left out.
 
+    Each class also counts under the name by which a pod may ask for it as an extended resource.
     A claim that the scheduler made for a pod's extended resources repeats what the pod's own requests already charge:
     it stands below the pod in the ledger, where the larger of the two counts.
     """
@@ -94,11 +96,12 @@ def device_usage(claim: Object) -> ResourceList:
         worst: dict[str, int] = {}
         exact = section(request, "exactly")
         for one in items(request, "firstAvailable") or ([exact] if exact else []):
-            name = f"{text(one, 'deviceClassName')}.deviceclass.resource.k8s.io/devices"
+            name = text(one, "deviceClassName") + _DEVICES
             worst[name] = max(worst.get(name, 0), _device_count(one))
         for name, count in worst.items():
             charged[name] = charged.get(name, 0) + count
-    return ResourceList(charged)
+    implicit = {f"requests.{_DEVICE_CLASS}{name.removesuffix(_DEVICES)}": count for name, count in charged.items()}
+    return ResourceList(charged | implicit)
 
 
 def pod_requests(pod: Object) -> Quantities:
@@ -119,7 +122,7 @@ def pod_limits(pod: Object) -> Quantities:
             total[name] = value
     for name, value in quantities(pod, "spec.overhead").items():
         if total.get(name):
-            total[name] = _UP.add(total[name], value)
+            total[name] = _EXACT.add(total[name], value)
     return total
 
 
@@ -242,7 +245,7 @@ def _statuses(pod: Object) -> dict[str, Object]:
 
 def _add(total: Quantities, more: Quantities) -> None:
     for name, value in more.items():
-        total[name] = _UP.add(total.get(name, Decimal(0)), value)
+        total[name] = _EXACT.add(total.get(name, Decimal(0)), value)
 
 
 def _raise_to(total: Quantities, other: Quantities) -> None:

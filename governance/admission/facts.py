@@ -1,0 +1,112 @@
+"""The facts of one admission, read in one statement: one round trip, one snapshot, no locks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, bindparam, select
+from sqlmodel import col
+
+from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact
+from governance.admission.model import Request
+from governance.admission.tables import DecisionRow
+from governance.change.freezes import freezes_select, rules_select
+from governance.change.grants import grants_select
+from governance.db.elements import database_now, keys_in
+from governance.db.session import reading
+from governance.db.tables import Counter
+from governance.db.together import fetch, together
+from governance.identity.tables import Node, PersonIdentity
+from governance.quota.facts import facts_parameters, facts_selects, known_from
+from governance.quota.model import Known
+from governance.quota.plan import ObjectRef
+from governance.quota.tables import Namespace
+
+_PATH = (
+    select(col(Namespace.path))
+    .where(col(Namespace.cluster) == bindparam("cluster"), col(Namespace.name) == bindparam("namespace"))
+    .scalar_subquery()
+)
+
+_FACTS = together(
+    {
+        **facts_selects(),
+        "nodes": select(col(Node.id), col(Node.kind), col(Node.name), col(Node.environment), col(Node.labels)).where(
+            col(Node.id).in_(keys_in(_PATH))
+        ),
+        "person": select(col(PersonIdentity.person_id)).where(
+            col(PersonIdentity.provider) == "kubernetes", col(PersonIdentity.subject) == bindparam("actor")
+        ),
+        "revision": select(col(Counter.value)).where(col(Counter.name) == "config_revision"),
+        "replay": select(col(DecisionRow.id), col(DecisionRow.digest), col(DecisionRow.charge_id)).where(
+            col(DecisionRow.scope) == bindparam("cluster"),
+            col(DecisionRow.request_uid) == bindparam("request_uid"),
+            col(DecisionRow.outcome) == "allow",
+        ),
+        "grants": grants_select(bindparam("target")),
+        "freezes": freezes_select(_PATH, database_now()),
+        "approval_rules": rules_select(_PATH),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at one instant of the database's clock."""
+
+    at: datetime
+    known: Known
+    nodes: Mapping[str, NodeFact]
+    person_id: UUID | None
+    config_revision: int
+    replay: Mapping[str, Any] | None  # the decision that allowed this very review, if there is one
+    grants: tuple[Mapping[str, Any], ...]
+    freezes: tuple[FreezeFact, ...]
+    approval_rules: tuple[ApprovalRuleFact, ...]
+
+
+def target_of(request: Request) -> str:
+    """What is to be changed, known before any fact is: grants are read by it."""
+    return f"{request.scope}/{request.kind}/{request.namespace}/{request.name}"
+
+
+def ref_of(request: Request) -> ObjectRef:
+    """The object of a request, as the ledger refers to it."""
+    owner_uid = request.owner.uid if request.owner else None
+    return ObjectRef(request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid)
+
+
+def read(engine: Engine, request: Request) -> Facts:
+    """Read the facts of one request. Raises DatabaseUnavailable."""
+    parameters = {
+        **facts_parameters(ref_of(request)),
+        "actor": request.actor,
+        "request_uid": request.uid,
+        "target": target_of(request),
+    }
+    with reading(engine) as session:
+        at, rows = fetch(session, _FACTS, parameters)
+    return Facts(
+        at=at,
+        known=known_from(rows),
+        nodes={
+            str(row["id"]): NodeFact(str(row["id"]), row["kind"], row["name"], row["environment"], row["labels"])
+            for row in rows["nodes"]
+        },
+        person_id=next((row["person_id"] for row in rows["person"]), None),
+        config_revision=next((row["value"] for row in rows["revision"]), 0),
+        replay=next(iter(rows["replay"]), None),
+        grants=tuple(rows["grants"]),
+        freezes=tuple(
+            FreezeFact(row["calendar"], row["summary"], tuple(row["environments"]), row["ends_at"])
+            for row in rows["freezes"]
+        ),
+        approval_rules=tuple(
+            ApprovalRuleFact(row["name"], str(row["node_id"]), row["when"], row["require"])
+            for row in rows["approval_rules"]
+        ),
+    )

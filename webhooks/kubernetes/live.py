@@ -1,0 +1,27 @@
+"""One workload, read from its cluster when the ledger does not know the version in hand."""
+
+from __future__ import annotations
+
+from governance.admission.model import Request
+from governance.quota.model import Declaration
+from webhooks.kubernetes.cluster import Api
+from webhooks.kubernetes.footprint import declaration_of
+from webhooks.kubernetes.surroundings import Surroundings
+from webhooks.kubernetes.watch import PATHS
+
+
+def live_declaration(api: Api, request: Request, around: Surroundings) -> Declaration | None:
+    """What the workload declares as it stands in the cluster; None when it is not there, or has another uid.
+
+    Raises:
+        ClusterUnavailable: it could not be read.
+        BadInput: it could not be understood.
+    """
+    path = PATHS.get(request.kind)
+    if path is None:
+        return None
+    root, _, plural = path.rpartition("/")
+    found = api.get(f"{root}/namespaces/{request.namespace}/{plural}/{request.name}")
+    if found is None or found["metadata"]["uid"] != request.object_uid:
+        return None
+    return declaration_of(request.kind, found, around)

@@ -1,0 +1,105 @@
+"""The door that API servers call: bytes in, one use case, bytes out. The answer is always a valid AdmissionReview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import Counter, Histogram
+
+from governance.admission import sentences
+from governance.admission.admit import Admission, admit
+from governance.admission.governed import governed
+from governance.admission.model import Decision
+from governance.db.types import new_id
+from governance.errors import GovernanceError
+from governance.policy.model import Finding
+from webhooks.kubernetes import review
+from webhooks.kubernetes.surroundings import Surroundings
+from webhooks.kubernetes.translate import request_of
+
+_SECONDS = Histogram(
+    "governance_admission_seconds",
+    "Time from the whole review to its answer.",
+    ["outcome"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+_DENIALS = Counter("governance_denials_total", "Violations told, by code.", ["code"])
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the door needs, made once at start. `around`: the surroundings of a cluster by its name."""
+
+    admission: Admission
+    around: Callable[[str], Surroundings]
+    body_bytes_max: int
+
+
+async def whole_body(request: Request) -> bytes:
+    """The body, as far as one byte over the limit: what is longer is refused by its length, not read to its end."""
+    limit = request.app.state.door.body_bytes_max
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        parts.append(part)
+        length += len(part)
+        if length > limit:
+            break
+    return b"".join(parts)
+
+
+def router() -> APIRouter:
+    """The routes of this door."""
+    routes = APIRouter()
+    routes.add_api_route("/kubernetes/{cluster}/admit", _admit_review, methods=["POST"], response_class=Response)
+    return routes
+
+
+def _admit_review(cluster: str, body: Annotated[bytes, Depends(whole_body)], request: Request) -> Response:
+    door: Door = request.app.state.door
+    read = review.parse(body, body_bytes_max=door.body_bytes_max)
+    if isinstance(read, review.Unreadable):
+        _log.warning("a review could not be read", cluster=cluster, reason=str(read.error))
+        return _answer(review.deny_for(read.uid, read.error))
+    with _SECONDS.labels("deny").time() as timer:
+        try:
+            decision = _decide(door, cluster, read)
+        except GovernanceError as error:
+            return _answer(review.deny_for(read.uid, error))
+        except Exception:  # noqa: BLE001  (whatever fails denies, with an id under which the log tells why)
+            error_id = str(new_id())
+            _log.exception("a review could not be decided", cluster=cluster, error_id=error_id)
+            text = sentences.sentence(Finding("failed", {"error_id": error_id}))
+            return _answer(review.deny(read.uid, text, code=500))
+        timer.labels(decision.outcome)
+    _count(decision)
+    return _answer(_verdict(read.uid, decision))
+
+
+def _decide(door: Door, cluster: str, read: review.Review) -> Decision:
+    asked = request_of(read, cluster, door.around(cluster))
+    if not governed(asked):
+        return Decision(id=new_id(), outcome="allow")
+    return admit(door.admission, asked)
+
+
+def _count(decision: Decision) -> None:
+    for code in {one.code for one in decision.violations}:
+        _DENIALS.labels(code).inc()
+
+
+def _verdict(uid: str, decision: Decision) -> bytes:
+    audit: Mapping[str, str] = {"decision": str(decision.id)} if decision.violations or decision.charge_id else {}
+    if decision.allowed:
+        return review.allow(uid, warnings=decision.sentences, audit=audit)
+    return review.deny(uid, " ".join(decision.sentences), audit=audit)
+
+
+def _answer(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
