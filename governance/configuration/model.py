@@ -43,8 +43,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        named = f"{self.field}: " if self.field else ""
-        return f"{where}: {named}{self.detail}{' ' + self.remedy if self.remedy else ''}"
+        parts = [f"{part}:" for part in (where, self.field) if part]
+        return " ".join([*parts, self.detail, *([self.remedy] if self.remedy else [])])
 
 
 class InvalidConfiguration(BadInput):

@@ -1,11 +1,16 @@
-"""What must hold between manifests: whatever is named exists, the tree is a tree, every rule can be met. Pure."""
+"""What must hold between manifests: what is named exists, the tree is one, every rule can be met. Reads no database."""
 
 from __future__ import annotations
 
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
+from governance import clock
+from governance.change.freezes import HORIZON
+from governance.change.ical import expand
+from governance.change.tally import short_of
 from governance.configuration.model import Manifest, Manifests, Path, Problem
 from governance.configuration.specs import (
     ApprovalRule,
@@ -19,8 +24,9 @@ from governance.configuration.specs import (
     Quota,
     amounts,
 )
-
-APPROVER_AT = "approver@"
+from governance.errors import BadInput
+from governance.identity.people import APPROVER_AT
+from governance.policy.model import Need
 
 
 def ancestors(departments: dict[str, Department], name: str) -> list[str]:
@@ -60,9 +66,8 @@ def _tree(manifests: Manifests) -> Iterator[Problem]:
         if specs[line[-1]].parent in line:
             circle = " -> ".join([*line[line.index(str(specs[line[-1]].parent)) :], str(specs[line[-1]].parent)])
             yield manifest.problem(("parent",), f"The departments go in a circle: {circle}.", "Break it.")
-    if manifests and not roots and not departments:
-        first = next(iter(manifests.values()))
-        yield Problem(first.file, 0, "", "There is no department.", "Describe at least the root.")
+    if not departments:
+        yield Problem("", 0, "", "There is no department.", "Describe at least the root.")
 
 
 def _people(manifests: Manifests) -> Iterator[Problem]:
@@ -115,6 +120,7 @@ def rules(manifests: Manifests) -> Iterator[Problem]:
     departments, groups = manifests.specs(Department), manifests.specs(Group)
     for manifest, calendar in manifests.of(FreezeCalendar).values():
         yield from _known(manifest, ("at",), calendar.at, departments, "department")
+        yield from _calendar(manifest, calendar)
     for manifest, rule in manifests.of(ApprovalRule).values():
         yield from _known(manifest, ("at",), rule.at, departments, "department")
         missing: list[Problem] = []
@@ -125,31 +131,25 @@ def rules(manifests: Manifests) -> Iterator[Problem]:
         yield from missing or _unsatisfiable(manifests, manifest, rule)
 
 
+def _calendar(manifest: Manifest, calendar: FreezeCalendar) -> Iterator[Problem]:
+    now = clock.now()
+    try:
+        expand(calendar.calendar or "", calendar.time_zone, now, now + HORIZON)
+    except BadInput as error:
+        path = ("file",) if ("spec", "file") in manifest.lines else ("calendar",)
+        yield manifest.problem(path, error.detail, error.remedy or "")
+
+
 def _unsatisfiable(manifests: Manifests, manifest: Manifest, rule: ApprovalRule) -> Iterator[Problem]:
-    """One person counts for one requirement, so every seat needs a person of its own (Kuhn's matching)."""
-    seats = [(position, members_of(manifests, one.group)) for position, one in enumerate(rule.require)]
-    seated: dict[str, int] = {}
-    wanted = [(position, members) for (position, members) in seats for _ in range(rule.require[position].minimum)]
-
-    def seat(index: int, tried: set[str]) -> bool:
-        for person in wanted[index][1]:
-            if person not in tried:
-                tried.add(person)
-                if person not in seated or seat(seated[person], tried):
-                    seated[person] = index
-                    return True
-        return False
-
-    for index, (position, members) in enumerate(wanted):
-        if not seat(index, set()):
-            need = rule.require[position]
-            have = ", ".join(members) or "nobody"
-            detail = f"This can never be met: {need.minimum} of {need.group} are needed; it is {have}."
-            remedy = (
-                "Lower the minimum or add people; one person counts for one requirement, and an admin never approves."
-            )
-            yield manifest.problem(("require", position), detail, remedy)
-            return
+    needs = [Need(manifest.name, one.group, one.minimum, one.deny_minimum) for one in rule.require]
+    members = {one.group: members_of(manifests, one.group) for one in rule.require}
+    ids = {name: UUID(int=number) for number, name in enumerate(manifests.specs(Person))}
+    lacks = short_of(needs, {group: frozenset(ids[name] for name in names) for group, names in members.items()})
+    for need, lack in lacks[:1]:
+        have = ", ".join(members[need.group]) or "nobody"
+        detail = f"This can never be met: {need.group} needs {need.minimum} and lacks {lack}; it is {have}."
+        remedy = "Add people or lower the minimum; one person counts for one requirement, and an admin never approves."
+        yield manifest.problem(("require", needs.index(need)), detail, remedy)
 
 
 def members_of(manifests: Manifests, group: str) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from sqlmodel import select
 
+from governance.change.freezes import remove_calendar, set_calendar
 from governance.change.tables import ApprovalRule as ApprovalRuleRow
-from governance.configuration.specs import ApprovalRule, amounts
+from governance.configuration.specs import ApprovalRule, FreezeCalendar, amounts
 from governance.configuration.writing import Writing, node_ids
 
 
 def write(writing: Writing) -> None:
     """Make rules and calendars as wanted."""
     _write_rules(writing)
+    _write_calendars(writing)
 
 
 def _write_rules(writing: Writing) -> None:
@@ -34,3 +36,17 @@ def _write_rules(writing: Writing) -> None:
     for name in rows.keys() - wanted.keys():
         session.delete(rows[name])
     session.flush()
+
+
+def _write_calendars(writing: Writing) -> None:
+    """Only what changed: a calendar that stands as it was keeps the windows that decisions were made in."""
+    nodes, wanted = node_ids(writing.session), writing.wanted.specs(FreezeCalendar)
+    for one in writing.plan.differences:
+        if one.kind != "FreezeCalendar":
+            continue
+        if one.action == "delete":
+            remove_calendar(writing.session, one.name, writing.now)
+            continue
+        spec = wanted[one.name]
+        text = spec.calendar or ""
+        set_calendar(writing.session, one.name, nodes[spec.at], spec.environments, text, spec.time_zone, writing.now)

@@ -90,6 +90,7 @@ Name = Annotated[str, AfterValidator(_name)]
 GroupName = Annotated[str, AfterValidator(_group)]
 Names = Annotated[list[Name], AfterValidator(_set)]
 Words = Annotated[list[Text], AfterValidator(_set)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 Quantities = dict[str, Annotated[str, BeforeValidator(_quantity)]]
 
@@ -154,7 +155,7 @@ class RoleAt(Shape):
 class Person(Spec):
     display_name: Text
     email: Annotated[str, AfterValidator(_email)]
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    time_zone: TimeZone = "UTC"
     identities: Identities = Identities()
     roles: list[RoleAt] = []
 
@@ -311,6 +312,7 @@ class FreezeCalendar(Spec):
 
     at: Name
     environments: Names = []
+    time_zone: TimeZone = "UTC"  # of whole days and of times without a zone
     calendar: Annotated[str, Field(min_length=1, max_length=200_000)] | None = None
     file: Text | None = None
 
