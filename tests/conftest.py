@@ -10,26 +10,12 @@ from sqlalchemy import Engine
 from governance.bootstrap import metadata
 from governance.db.session import make_engine
 from governance.settings import Database
-from tests.parts import postgres
+
+pytest_plugins = ["tests.parts.fixtures"]
 
 # A developer's own settings must not reach the tests.
 for name in [one for one in os.environ if one.startswith("GOVERNANCE_") and one != "GOVERNANCE_CACHE"]:
     del os.environ[name]
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Postgres]:
-    """One PostgreSQL server for the whole run."""
-    with postgres.start(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-@pytest.fixture
-def postgres_url(postgres_server: postgres.Postgres) -> Iterator[str]:
-    """An empty PostgreSQL database."""
-    url = postgres_server.create_database()
-    yield url
-    postgres_server.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
