@@ -40,7 +40,7 @@ class GrantFact:
     valid_until: datetime  # also the end of the allowances
 
 
-def grants_select(target: str | ColumnElement[str]) -> Select[Any]:
+def grants_select(target: str | ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     """The live grants for a target (scope/kind/namespace/name), each with its change's number. `pick` chooses."""
     grant, change = Grant, ChangeRequest
     return (
