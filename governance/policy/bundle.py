@@ -112,17 +112,19 @@ def _rules(modules: Iterable[Module]) -> dict[str, Rule]:
 
 
 def _metadata(files: list[Module]) -> dict[str, Any]:
-    """The METADATA of a package: a YAML block in the comment above `package`, in one of its files."""
-    blocks = [match[1] for one in files for match in _METADATA.finditer(one.text)]
-    if len(blocks) != 1:
-        raise _bad(files[0].path, "has no METADATA of the package, or several.", "Write it above `package`, once.")
-    try:
-        metadata = yaml.safe_load(re.sub(r"^# ?", "", blocks[0], flags=re.MULTILINE))
-    except yaml.YAMLError as error:
-        raise _bad(files[0].path, f"has METADATA that is no YAML ({error}).", "Mend it.") from None
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("custom"), dict):
-        raise _bad(files[0].path, "has METADATA without `custom`.", "See docs/policies.md.")
-    return metadata
+    """The METADATA of a package that has `custom`: a YAML block in the comment above `package`, in one of its files."""
+    found = []
+    for one in files:
+        for match in _METADATA.finditer(one.text):
+            try:
+                metadata = yaml.safe_load(re.sub(r"^# ?", "", match[1], flags=re.MULTILINE))
+            except yaml.YAMLError as error:
+                raise _bad(one.path, f"has METADATA that is no YAML ({error}).", "Mend it.") from None
+            if isinstance(metadata, dict) and isinstance(metadata.get("custom"), dict):
+                found.append(metadata)
+    if len(found) != 1:
+        raise _bad(files[0].path, "has no METADATA with `custom` for its package, or several.", "See docs/policies.md.")
+    return found[0]
 
 
 def _rule(package: str, files: list[Module]) -> Rule:

@@ -4,6 +4,8 @@
 #   The one entrypoint. It gathers what every rule package below governance.rules found; a rule that is not yet in force
 #   only warns. `rules` lists the codes that must be evaluated: one that is not denies.
 # entrypoint: true
+# schemas:
+#   - input: schema.input
 # custom:
 #   rules: [approval, freeze, headroom, placement]
 package governance.admission

@@ -1,6 +1,8 @@
 # METADATA
 # title: Facts
 # description: What a fact must look like before a rule may rely on it.
+# schemas:
+#   - input: schema.input
 package governance.facts
 
 # 2020-01-01T00:00:00Z. A clock that stands before it is wrong, and would turn every rule into a warning.

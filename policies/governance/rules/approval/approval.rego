@@ -3,6 +3,8 @@
 # description: |
 #   An approval rule on the path asks for approval by environment, kind, size, or for going over a limit. Going over a
 #   limit that no such rule covers needs an approver of each node that is over.
+# schemas:
+#   - input: schema.input
 # custom:
 #   code: approval
 #   severity: medium
@@ -21,11 +23,11 @@ effective_s := 1577836800
 
 checks contains "approval" if {
 	facts.grant_sound
-	headroom.quota_sound
+	"headroom" in headroom.checks
 	facts.named(input.project.department)
 	facts.named(input.project.environment)
 	facts.named(input.request.kind)
-	facts.amounts(input.level)
+	level_sound
 	is_array(input.approval_rules)
 	every rule in input.approval_rules {
 		rule_sound(rule)

@@ -1,6 +1,8 @@
 # METADATA
 # title: No change in a freeze
 # description: While a freeze of the calendar holds for the project's environment, nothing new is admitted.
+# schemas:
+#   - input: schema.input
 # custom:
 #   code: freeze
 #   severity: high

@@ -2,6 +2,8 @@
 # title: Headroom under every quota
 # description: |
 #   What a request adds must fit under the limit of its project and of every department above it, for each resource.
+# schemas:
+#   - input: schema.input
 # custom:
 #   code: headroom
 #   severity: high
@@ -49,16 +51,15 @@ allowance(row) := sum([one.amount |
 quota_sound if {
 	is_array(input.quota)
 	facts.amounts(input.increase)
+	rising_at_project == rising
 	every row in input.quota {
 		row_sound(row)
 	}
+	rising == {row.resource | some row in input.quota}
 	nodes := {row.node | some row in input.quota}
 	places := {[row.node, row.resource] | some row in input.quota}
 	count(places) == count(input.quota)
 	count(places) == count(nodes) * count(rising)
-	every resource in rising {
-		project_rises(resource)
-	}
 }
 
 rising contains resource if {
@@ -66,11 +67,10 @@ rising contains resource if {
 	amount > 0
 }
 
-project_rises(resource) if {
+rising_at_project contains row.resource if {
 	some row in input.quota
 	row.kind == "project"
-	row.resource == resource
-	row.increase == input.increase[resource]
+	row.increase == input.increase[row.resource]
 }
 
 row_sound(row) if {

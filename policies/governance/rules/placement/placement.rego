@@ -3,6 +3,8 @@
 # description: |
 #   A project labelled workload-class=clinical is latency-sensitive: it runs only in clusters labelled
 #   location=on-premises. A cluster without that label is not taken for one.
+# schemas:
+#   - input: schema.input
 # custom:
 #   code: placement
 #   severity: critical
