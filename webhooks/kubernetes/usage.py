@@ -228,7 +228,6 @@ def _by_containers(pod: Object, pick: _Pick) -> Quantities:
         if text(container, "restartPolicy") == "Always":
             _add(total, own)
             _add(sidecars, own)
-            _raise_to(starting, sidecars)
         else:
             _add(own, sidecars)
             _raise_to(starting, own)
