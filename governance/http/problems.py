@@ -113,8 +113,10 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 def respond(request: Request, error: Exception) -> Response:
     """The answer to a failed request: a page for somebody who reads pages, a problem document for everybody else."""
     problem = problem_of(error, request_id_of(request))
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", status=problem.status, problem=problem.type, exc_info=error)
+    if isinstance(error, GovernanceError) and problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("a part does not answer", problem=problem.type, detail=problem.detail)
+    elif problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", problem=problem.type, exc_info=error)
     if not wants_page(request):
         return JSONResponse(problem.document(), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
     if problem.status == HTTPStatus.UNAUTHORIZED:

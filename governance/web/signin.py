@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
@@ -180,11 +179,10 @@ def safe_next(path: str) -> str:
 
     Browsers read `//host`, `/\\host` and what control characters hide as other sites.
     """
-    parts = urlsplit(path) if path.isprintable() else urlsplit("")
-    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    if not ours or parts.scheme or parts.netloc or parts.path.startswith(SIGN_IN_PATH):
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    if not ours or path.startswith(SIGN_IN_PATH) or len(path) > _PATH_CHARACTERS_MAX:
         return "/"
-    return path if len(path) <= _PATH_CHARACTERS_MAX else "/"
+    return path
 
 
 def plain_sign_in_page(_request: Request, view: SignIn) -> Response:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import inspect
-
 import pytest
 from starlette.responses import HTMLResponse
 
@@ -10,7 +8,9 @@ from governance.http.problems import Problem, problem_of
 from tests.http.site import Site
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-TREE: list[type[errors.GovernanceError]] = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+TREE: list[type[errors.GovernanceError]] = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GovernanceError)
+]
 
 
 @pytest.mark.parametrize("kind", TREE, ids=lambda kind: kind.__name__)

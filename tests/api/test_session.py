@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlmodel import select
+
+from governance.api import ground
+from governance.audit.tables import AuditEvent
+from governance.db.session import reading
+from governance.identity.tables import ApiToken, SpentIdToken
+from governance.settings import Database, Settings
+from governance.web import signin
+from tests.http.site import Site, as_cookie, demo, production, serving
+from tests.identity import issuer, organisation
+
+DEVICE = "governance-cli"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[issuer.Issuer]:
+    with issuer.running() as one:
+        yield one
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[organisation.Hospital]:
+    built = organisation.build(Database(url=f"sqlite:///{tmp_path}/site.db"))
+    yield built
+    built.engine.dispose()
+
+
+@pytest.fixture
+def site(hospital: organisation.Hospital, provider: issuer.Issuer) -> Iterator[Site]:
+    settings = production(oidc={"issuer": provider.url, "client_id": issuer.CLIENT, "device_client_id": DEVICE})
+    with serving(hospital, settings, mount) as one:
+        yield one
+
+
+def mount(app: FastAPI, settings: Settings) -> None:
+    signin.mount(app, settings)
+    app.include_router(ground.api())
+
+
+def id_token(site: Site, provider: issuer.Issuer, **changes: Any) -> str:  # noqa: ANN401  (claims are JSON)
+    now_s = int(site.clock().timestamp())
+    usual = {"iss": provider.url, "aud": DEVICE, "sub": "00u1", "iat": now_s, "exp": now_s + 3600}
+    return provider.sign(usual | {"email": "okafor@x.org", "email_verified": True} | changes)
+
+
+def exchange(site: Site, token: str, **more: str) -> httpx.Response:
+    return site.client.post("/api/v1/session", json={"id_token": token} | more)
+
+
+def bearer(answer: httpx.Response) -> dict[str, str]:
+    return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+def test_the_command_line_learns_where_to_sign_in(site: Site, provider: issuer.Issuer) -> None:
+    assert site.client.get("/api/v1/session/device").json() == {
+        "issuer": provider.url,
+        "device_authorization_endpoint": f"{provider.url}/device",
+        "token_endpoint": f"{provider.url}/token",
+        "client_id": DEVICE,
+        "scope": "openid email profile groups",
+    }
+
+
+def test_an_id_token_becomes_a_session_token_of_its_person(site: Site, provider: issuer.Issuer) -> None:
+    answer = exchange(site, id_token(site, provider))
+    assert answer.status_code == 201
+    assert answer.json()["person"] == "okafor"
+    assert datetime.fromisoformat(answer.json()["expires_at"]) == site.clock() + timedelta(hours=12)
+    who = site.client.get("/api/v1/session", headers=bearer(answer)).json()
+    assert who["person"] == "okafor"
+    assert who["signed_in_by"] == "token"
+    assert who["roles"] == ["requester"]
+    assert "change:ask" in who["permissions"]
+    assert "change:review" not in who["permissions"]
+
+
+def test_the_session_token_ends_with_its_hours(site: Site, provider: issuer.Issuer) -> None:
+    token = bearer(exchange(site, id_token(site, provider)))
+    site.clock.move(timedelta(hours=12))
+    assert site.client.get("/api/v1/session", headers=token).status_code == 401
+
+
+def test_signing_out_revokes_the_token_that_is_used(site: Site, provider: issuer.Issuer) -> None:
+    first = bearer(exchange(site, id_token(site, provider)))
+    second = bearer(exchange(site, id_token(site, provider, jti="2")))
+    assert site.client.delete("/api/v1/session", headers=first).status_code == 204
+    assert site.client.get("/api/v1/session", headers=first).status_code == 401
+    assert site.client.get("/api/v1/session", headers=second).status_code == 200
+
+
+def test_a_browsers_session_is_not_signed_out_here(hospital: organisation.Hospital) -> None:
+    with serving(hospital, demo(), mount) as site:
+        cookie = as_cookie(site.client.post("/sign-in/demo", data={"person": "okafor"}))
+        assert site.client.delete("/api/v1/session", headers=cookie).status_code == 403
+
+
+def test_an_id_token_is_good_for_one_exchange_however_its_signature_is_written(
+    site: Site, provider: issuer.Issuer
+) -> None:
+    token = id_token(site, provider)
+    assert exchange(site, token).status_code == 201
+    for again in (token, f"{token}=", f"{token}=="):
+        answer = exchange(site, again)
+        assert answer.status_code == 401
+    with reading(site.hospital.engine) as session:
+        assert len(session.exec(select(ApiToken)).all()) == 1
+
+
+def test_spent_id_tokens_are_remembered_for_longer_than_they_are_taken(site: Site, provider: issuer.Issuer) -> None:
+    exchange(site, id_token(site, provider))
+    with reading(site.hospital.engine) as session:
+        (spent,) = session.exec(select(SpentIdToken)).all()
+    assert spent.expires_at > site.clock() + timedelta(minutes=10)
+
+
+def test_an_id_token_that_was_refused_for_its_person_leaves_nothing_behind(site: Site, provider: issuer.Issuer) -> None:
+    answer = exchange(site, id_token(site, provider, email="mallory@x.org"))
+    assert answer.status_code == 403
+    assert "does not know you" in answer.json()["detail"]
+    with reading(site.hospital.engine) as session:
+        for table in (ApiToken, SpentIdToken, AuditEvent):
+            assert session.exec(select(table)).all() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": issuer.CLIENT},  # of the pages' client: what a browser brought back is not for here
+        {"aud": "another"},
+        {"iss": "https://evil.example"},
+        {"exp": 7},
+        {"iat": 7},
+    ],
+    ids=str,
+)
+def test_an_id_token_that_does_not_hold_is_refused(site: Site, provider: issuer.Issuer, wrong: dict[str, Any]) -> None:
+    assert exchange(site, id_token(site, provider, **wrong)).status_code == 401
+
+
+def test_an_id_token_older_than_ten_minutes_is_refused(site: Site, provider: issuer.Issuer) -> None:
+    token = id_token(site, provider)
+    site.clock.move(timedelta(minutes=10, seconds=1))
+    answer = exchange(site, token)
+    assert answer.status_code == 401
+    assert "ten minutes" in answer.json()["detail"]
+
+
+def test_somebody_elses_id_token_with_ones_own_access_token_is_refused(site: Site, provider: issuer.Issuer) -> None:
+    provider.userinfo = {"sub": "00u2", "email": "haddad@x.org", "email_verified": True}
+    try:
+        answer = exchange(site, id_token(site, provider, email_verified=False), access_token="access")
+    finally:
+        provider.userinfo = None
+    assert answer.status_code in {401, 403}
+    assert "token" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"id_token": ""}, {"id_token": 7}, {"id_token": "x", "scopes": ["*"]}, {"id_token": "x" * 20_000}, []]
+)
+def test_a_body_that_makes_no_sense_is_refused(site: Site, body: object) -> None:
+    answer = site.client.post("/api/v1/session", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_secret_of_a_session_token_stands_in_no_log(site: Site, provider: issuer.Issuer) -> None:
+    answer = exchange(site, id_token(site, provider))
+    with reading(site.hospital.engine) as session:
+        rows = [row.model_dump_json() for table in (ApiToken, AuditEvent) for row in session.exec(select(table)).all()]
+    assert len(rows) == 2
+    assert not any(answer.json()["token"] in row for row in rows)
+
+
+def test_the_description_tells_of_problems_and_of_how_to_sign_in(site: Site) -> None:
+    described = site.client.get("/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    whoami = described["paths"]["/api/v1/session"]["get"]
+    assert whoami["security"] == [{"token": []}]
+    assert list(whoami["responses"]["401"]["content"]) == ["application/problem+json"]
+    assert list(whoami["responses"]["422"]["content"]) == ["application/problem+json"]
+    assert not described["paths"]["/api/v1/session/device"]["get"].get("security")
+    assert all(path.startswith("/api/v1/") for path in described["paths"])
