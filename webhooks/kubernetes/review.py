@@ -71,7 +71,7 @@ def parse(body: bytes, *, body_bytes_max: int) -> Review | Unreadable:
     """
     if len(body) > body_bytes_max:
         remedy = "Raise webhook.body_bytes_max if objects are this large."
-        return Unreadable(_uid_at_start(body), TooLarge(f"The review has {len(body)} bytes.", remedy=remedy))
+        return Unreadable(_uid_at_start(body), TooLarge(f"The review is longer than {body_bytes_max} bytes.", remedy=remedy))
     try:
         document = _load(body)
     except BadInput as error:
