@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -67,17 +68,17 @@ def _admit_review(cluster: str, body: Annotated[bytes, Depends(whole_body)], req
     if isinstance(read, review.Unreadable):
         _log.warning("a review could not be read", cluster=cluster, reason=str(read.error))
         return _answer(review.deny_for(read.uid, read.error))
-    with _SECONDS.labels("deny").time() as timer:
-        try:
-            decision = _decide(door, cluster, read)
-        except GovernanceError as error:
-            return _answer(review.deny_for(read.uid, error))
-        except Exception:  # noqa: BLE001  (whatever fails denies, with an id under which the log tells why)
-            error_id = str(new_id())
-            _log.exception("a review could not be decided", cluster=cluster, error_id=error_id)
-            text = sentences.sentence(Finding("failed", {"error_id": error_id}))
-            return _answer(review.deny(read.uid, text, code=500))
-        timer.labels(decision.outcome)
+    started = time.perf_counter()
+    try:
+        decision = _decide(door, cluster, read)
+    except GovernanceError as error:
+        return _answer(review.deny_for(read.uid, error))
+    except Exception:  # noqa: BLE001  (whatever fails denies, with an id under which the log tells why)
+        error_id = str(new_id())
+        _log.exception("a review could not be decided", cluster=cluster, error_id=error_id)
+        text = sentences.sentence(Finding("failed", {"error_id": error_id}))
+        return _answer(review.deny(read.uid, text, code=500))
+    _SECONDS.labels(decision.outcome).observe(time.perf_counter() - started)
     _count(decision)
     return _answer(_verdict(read.uid, decision))
 
