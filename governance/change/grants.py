@@ -8,7 +8,7 @@ it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ class GrantFact:
     waives: tuple[str, ...]  # violation codes
     allowances: tuple[Mapping[str, Any], ...]  # {node_id, scope, resource, amount}
     valid_until: datetime  # also the end of the allowances
+    charge_id: UUID | None = None  # in use for, as it was read
 
 
 def grants_select(target: str | ColumnElement[str]) -> Select[*tuple[Any, ...]]:
@@ -71,7 +72,7 @@ def pick(
     subject: str,
     after: ResourceList,
     now: datetime,
-    charge_id: UUID | None = None,
+    charges: Collection[UUID] = (),
 ) -> GrantFact | None:
     """The grant that answers this request, if there is one; the one that is in use for it comes first.
 
@@ -80,9 +81,10 @@ def pick(
         digest, subject: of the request in hand. A grant as asked answers this digest alone.
         after: the footprint after. A grant for less answers any digest of its subject up to its ceiling.
         now: the database's time.
-        charge_id: the charge that the request would raise, where it exists: a grant in use answers no other.
+        charges: what a grant in use may serve already for this request to be the same use: the object's own charge,
+            and those of its name that nobody has seen yet, for this request repeats what they wait for.
     """
-    fitting = [row for row in rows if _fits(row, digest, subject, after, now, charge_id)]
+    fitting = [row for row in rows if _fits(row, digest, subject, after, now, charges)]
     if not fitting:
         return None
     row = min(fitting, key=lambda one: (one["state"] != "in_use", one["number"]))
@@ -93,6 +95,7 @@ def pick(
         waives=tuple(row["waives"]),
         allowances=tuple(row["allowances"]),
         valid_until=row["valid_until"],
+        charge_id=row["charge_id"],
     )
 
 
@@ -100,7 +103,8 @@ def consume_statements(grant: GrantFact, digest: str, charge_id: UUID, now: date
     """The statements that use the grant, for the transaction that raises the charge.
 
     Each must change exactly one row; none changed means that the grant was used, revoked or expired meanwhile, and the
-    transaction must not be committed. Repeating them for the same digest and charge changes nothing.
+    transaction must not be committed. Repeating them for the same digest and charge changes nothing; a repeated CREATE
+    has a new charge, to which the use then moves (`pick` says from which).
     """
     change = (
         update(ChangeRequest)
@@ -113,7 +117,8 @@ def consume_statements(grant: GrantFact, digest: str, charge_id: UUID, now: date
             state=State.IN_USE,
         )
     )
-    same = and_(col(Grant.state) == "in_use", col(Grant.charge_id) == charge_id, col(Grant.consumed_digest) == digest)
+    served = [charge_id] if grant.charge_id is None else [charge_id, grant.charge_id]
+    same = and_(col(Grant.state) == "in_use", col(Grant.charge_id).in_(served), col(Grant.consumed_digest) == digest)
     use = (
         update(Grant)
         .where(
@@ -216,13 +221,12 @@ def allowances_of(asks: Asks, ceiling: ResourceList | None) -> list[dict[str, An
 
 
 def _fits(
-    row: Mapping[str, Any], digest: str, subject: str, after: ResourceList, now: datetime, charge_id: UUID | None
+    row: Mapping[str, Any], digest: str, subject: str, after: ResourceList, now: datetime, charges: Collection[UUID]
 ) -> bool:
     if not row["valid_from"] <= now < row["valid_until"]:
         return False
     if row["state"] == "in_use":
-        same_charge = charge_id is None or row["charge_id"] == charge_id
-        return bool(row["consumed_digest"] == digest and same_charge)
+        return bool(row["consumed_digest"] == digest and row["charge_id"] in charges)
     if row["ceiling"] is None:
         return bool(row["digest"] == digest)
     return bool(row["subject"] == subject and after <= ResourceList(row["ceiling"]))

@@ -55,7 +55,7 @@ class Review(Table, table=True):
     id: UUID = key()
     change_id: UUID = Field(foreign_key="change_request.id", index=True)
     person_id: UUID = Field(foreign_key="person.id")
-    verdict: str  # approve, reject, question, answer
+    verdict: str  # approve, reject, question, answer, review (after an emergency)
     note: str = ""
     terms: dict[str, Any] | None = document(None)  # for less, or until an earlier date
     at: datetime = instant()

@@ -24,7 +24,7 @@ class ReviewValue:
     """One person's say."""
 
     person_id: UUID
-    verdict: Literal["approve", "reject", "question", "answer"]
+    verdict: Literal["approve", "reject", "question", "answer", "review"]
     at: datetime
     note: str = ""
     terms: Terms = AS_ASKED
@@ -68,7 +68,7 @@ class Tally:
 
 
 def newest(reviews: Sequence[ReviewValue]) -> dict[UUID, ReviewValue]:
-    """The newest verdict of each person, in the order of their time. Questions and answers are no verdicts."""
+    """The newest verdict of each person, in the order of their time. Whatever else they said is no verdict."""
     latest: dict[UUID, ReviewValue] = {}
     for review in sorted(reviews, key=lambda one: one.at):
         if review.verdict in {"approve", "reject"}:

@@ -60,6 +60,7 @@ def test_the_databases_own_time_can_decide(engine: Engine) -> None:
                 ends_at=NOW + 36500 * DAY,
             )
         )
+        session.flush()
         assert in_force(session, hospital, database_now()) == ["Always"]
 
 
