@@ -1,6 +1,6 @@
 """Who is calling, and whether they may: each route says so once, with `Depends(requires(...))` or `Depends(public)`.
 
-A route that says nothing fails `undeclared_routes`, which a test and the start of the service ask.
+A route that says nothing stands in `undeclared_routes`: a test fails, and the service does not start.
 
     @router.get("/changes")
     def changes(principal: Annotated[Principal, Depends(requires(Permission.CHANGE_READ))]) -> ...
@@ -94,6 +94,12 @@ def undeclared_routes(app: FastAPI, *, mounts: frozenset[str] = frozenset({"stat
         if undeclared:
             found.append(f"{','.join(sorted(context.methods or ())) or 'ANY'} {context.path}")
     return found
+
+
+def refuse_undeclared(app: FastAPI) -> None:
+    """Raises RuntimeError if a route declares no permission: a mistake of ours, to be met before anybody else does."""
+    if found := undeclared_routes(app):
+        raise RuntimeError(f"routes without a declared permission: {', '.join(found)}")
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:

@@ -54,9 +54,7 @@ def cookies(settings: Settings) -> Cookies:
 
 
 def begin_sign_in(session: Session, state: dict[str, Any], now: datetime) -> str:
-    """Remember a sign-in that is under way, and clear away what is past. Returns the cookie's token."""
-    session.execute(delete(WebSession).where(col(WebSession.expires_at) <= now))
-    session.execute(delete(SpentIdToken).where(col(SpentIdToken.expires_at) <= now))
+    """Remember a sign-in that is under way. Returns the cookie's token."""
     return _store(session, person_id=None, state=state, now=now, lasts=SIGN_IN_LASTS)
 
 
@@ -129,6 +127,8 @@ def _delete(session: Session, token: str) -> None:
 
 
 def _store(session: Session, *, person_id: UUID | None, state: dict[str, Any], now: datetime, lasts: timedelta) -> str:
+    for table in (WebSession, SpentIdToken):  # what is past is cleared away by whoever comes next
+        session.execute(delete(table).where(col(table.expires_at) <= now))
     token = secrets.token_urlsafe(32)
     session.add(
         WebSession(

@@ -31,6 +31,7 @@ _TIMEOUT_S = (3.0, 5.0)  # to connect, to read
 _LEEWAY_S = 60
 _METADATA_LASTS_S = 3600
 _KEYS_AGAIN_AFTER_S = 30
+_DOWN_FOR_S = 5
 _TOKEN_CHARACTERS_MAX = 16_384
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -82,6 +83,7 @@ class Provider:
         self._metadata_until_s = 0.0
         self._keys: KeySet | None = None
         self._keys_since_s = 0.0
+        self._down_until_s = 0.0
 
     def depart(self) -> Departure:
         """Start a sign-in. Raises Unavailable."""
@@ -205,8 +207,9 @@ class Provider:
             asked_lately = time.monotonic() - self._keys_since_s < _KEYS_AGAIN_AFTER_S
             if known is not None and (known is not instead_of or asked_lately):
                 return known  # a stranger's made-up key ids must not turn into requests to the provider
+            document = self._get_once(address)
             try:
-                self._keys = KeySet.import_key_set(self._get(address))
+                self._keys = KeySet.import_key_set(document)
             except (JoseError, KeyError, TypeError, ValueError) as error:
                 raise self._unavailable() from error
             self._keys_since_s = time.monotonic()
@@ -228,7 +231,7 @@ class Provider:
             issuer = self.settings.issuer
             if not _is_safe(issuer):
                 raise Unavailable("No identity provider is set up, or it is not on https.", field="oidc.issuer")
-            found: Mapping[str, Any] = self._get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+            found: Mapping[str, Any] = self._get_once(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
             if found.get("issuer") != issuer:  # section 4.3: must be identical
                 raise Unavailable(
                     "The identity provider calls itself by another name.",
@@ -237,6 +240,17 @@ class Provider:
                 )
             self._metadata, self._metadata_until_s = found, time.monotonic() + _METADATA_LASTS_S
             return found
+
+    def _get_once(self, address: str) -> Any:  # noqa: ANN401  (a JSON document)
+        """Under the lock: while the provider is silent one request waits for it, and those behind it fail at once,
+        so that sign-ins never hold up every thread of the service."""
+        if time.monotonic() < self._down_until_s:
+            raise self._unavailable()
+        try:
+            return self._get(address)
+        except Unavailable:
+            self._down_until_s = time.monotonic() + _DOWN_FOR_S
+            raise
 
     def _get(self, address: str, *, bearer: str = "") -> Any:  # noqa: ANN401  (a JSON document)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -263,15 +265,29 @@ def test_an_issuer_without_tls_is_not_asked(address: str) -> None:
         oidc.Provider(Oidc(issuer=address, client_id=CLIENT), redirect_uri=CALLBACK).depart()
 
 
-def test_a_provider_that_is_gone_is_unavailable_and_comes_back(issuer: Issuer) -> None:
-    one = oidc.Provider(Oidc(issuer=f"{issuer.url}/realm", client_id=CLIENT), redirect_uri=CALLBACK)
-    with pytest.raises(Unavailable):
-        one.depart()
-    gone = oidc.Provider(Oidc(issuer="http://127.0.0.1:9", client_id=CLIENT), redirect_uri=CALLBACK)
+def test_a_provider_that_is_gone_is_unavailable_and_comes_back(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "_DOWN_FOR_S", 0)
+    one = oidc.Provider(Oidc(issuer="http://127.0.0.1:9", client_id=CLIENT), redirect_uri=CALLBACK)
     with pytest.raises(Unavailable, match="does not answer"):
-        gone.depart()
-    gone.settings = Oidc(issuer=issuer.url, client_id=CLIENT)
-    assert gone.depart().url.startswith(issuer.url)
+        one.depart()
+    one.settings = Oidc(issuer=issuer.url, client_id=CLIENT)
+    assert one.depart().url.startswith(issuer.url)
+
+
+def test_a_silent_provider_holds_up_one_sign_in_and_not_those_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "_TIMEOUT_S", (0.2, 0.2))
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        one = oidc.Provider(Oidc(issuer=address, client_id=CLIENT), redirect_uri=CALLBACK)
+        with ThreadPoolExecutor(8) as threads:
+            departures = [threads.submit(one.depart) for _ in range(8)]
+        assert {type(departure.exception()) for departure in departures} == {Unavailable}
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody else called
+            silent.accept()
 
 
 def test_the_command_line_is_told_where_to_run_the_device_flow(issuer: Issuer) -> None:
