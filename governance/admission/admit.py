@@ -207,7 +207,7 @@ def _judge(
     after = footprint_of(declaration)
     digest = digest_of(request, declaration.template, after, project, environment)
     subject = subject_of(request, declaration.template, project, environment)
-    grant = pick(facts.grants, digest, subject, after, facts.at)
+    grant = pick(facts.grants, digest, subject, after, facts.at, _waiting(facts, request))
     if grant is not None:
         proposal = _propose(request, facts, declaration, decision_id, grant.id)
     asked = _document(request, facts, declaration, proposal, grant)

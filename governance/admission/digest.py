@@ -46,6 +46,11 @@ def footprint_of(declaration: Declaration) -> ResourceList:
     return declaration.fixed + declaration.unit * declaration.replicas
 
 
+def asked_name(request: Request) -> str:
+    """The name that was asked for; of a generated one, its prefix and an asterisk."""
+    return request.name_prefix + "*" if request.name_prefix else request.name
+
+
 def canonical(
     request: Request, template: str, footprint_after: ResourceList, project: UUID | str, environment: str
 ) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def canonical(
         "scope": request.scope,
         "kind": request.kind,
         "namespace": request.namespace,
-        "name": request.name_prefix + "*" if request.name_prefix else request.name,
+        "name": asked_name(request),
         "changes": dict(request.changes),
         "template": template,
         "footprint": footprint_after.as_dict(),

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Engine, bindparam, select
 from sqlmodel import col
 
+from governance.admission.digest import asked_name
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact
 from governance.admission.model import Request
 from governance.admission.tables import DecisionRow
@@ -71,7 +72,7 @@ class Facts:
 
 def target_of(request: Request) -> str:
     """What is to be changed, known before any fact is: grants are read by it."""
-    return f"{request.scope}/{request.kind}/{request.namespace}/{request.name}"
+    return f"{request.scope}/{request.kind}/{request.namespace}/{asked_name(request)}"
 
 
 def ref_of(request: Request) -> ObjectRef:

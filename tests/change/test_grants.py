@@ -37,7 +37,7 @@ def rows(session: Session) -> list[dict[str, Any]]:
 
 
 def found(session: Session, digest: str = DIGEST, after: ResourceList = ASKED, **more: Any) -> GrantFact | None:  # noqa: ANN401
-    return pick(rows(session), digest, more.get("subject", SUBJECT), after, more.get("now", SOON), more.get("charge"))
+    return pick(rows(session), digest, more.get("subject", SUBJECT), after, more.get("now", SOON), more.get("charges", ()))
 
 
 def use(session: Session, grant: GrantFact, charge: UUID, digest: str = DIGEST) -> list[int]:
@@ -101,8 +101,8 @@ def test_using_a_grant_twice_for_the_same_charge_is_using_it_once(engine: Engine
         assert use(session, fact, charge) == [1, 1]
         assert state_of(session, change) == (State.IN_USE, "in_use")
         assert change.version == version
-        assert found(session, charge=charge) is not None
-        assert found(session, charge=uuid4()) is None
+        assert found(session, charges={charge}) is not None
+        assert found(session, charges={uuid4()}) is None
 
 
 def test_a_grant_in_use_serves_no_other_charge_and_no_other_digest(engine: Engine) -> None:
