@@ -52,6 +52,12 @@ def resource_title(resource: str) -> str:
     return resource.removeprefix("requests.")
 
 
+def noun(resource: str) -> str:
+    """The same inside a sentence: `GPUs`, `memory`, `load balancers`."""
+    title = resource_title(resource)
+    return title if title[:2].isupper() or title == "vCPUs" else f"{title[0].lower()}{title[1:]}"
+
+
 def is_gpu(resource: str) -> bool:
     """Whether the resource counts graphics processors, whoever makes them."""
     return resource.removeprefix("requests.").endswith("/gpu")
@@ -97,19 +103,15 @@ def amount_text(amount: int, unit: Unit) -> str:
 def phrase(resource: str, amount: int, *, more: bool = False) -> str:
     """An amount in a sentence: `6 more GPUs`, `16 GiB more memory`, `2 load balancers`."""
     unit = unit_for(resource, (amount,))
-    value, extra = amount_text(amount, unit), f"more{SPACE}" if more else ""
+    value, extra, name = amount_text(amount, unit), f"more{SPACE}" if more else "", noun(resource)
     if is_cpu(resource):
-        return f"{value}{SPACE}{extra}{plural('core', amount == 1000)} of CPU"
+        return f"{value}{SPACE}{extra}{plural('core', one=amount == 1000)} of CPU"
     if is_bytes(resource):
-        of = "" if more else "of "
-        title = resource_title(resource)
-        return f"{value}{SPACE}{unit.label} {extra}{of}{title[0].lower()}{title[1:]}"
-    title = resource_title(resource)
-    noun = title if title.split()[0].isupper() or is_gpu(resource) or title == "vCPUs" else title.lower()
-    return f"{value}{SPACE}{extra}{noun[:-1] if amount == 1 and noun.endswith('s') else noun}"
+        return f"{value}{SPACE}{unit.label} {extra or 'of '}{name}"
+    return f"{value}{SPACE}{extra}{name[:-1] if amount == 1 and name.endswith('s') else name}"
 
 
-def plural(word: str, one: bool) -> str:
+def plural(word: str, *, one: bool) -> str:
     """The word as it is, or with an s."""
     return word if one else f"{word}s"
 

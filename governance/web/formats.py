@@ -1,136 +1,20 @@
-"""Numbers, amounts and times as people read them. Exact values go along, for hovering and for screen readers."""
+"""Numbers and times as pages show them. Exact values go along, for hovering and for screen readers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from governance.units import Money, is_bytes, is_cpu, show_amount
+from governance.admission.wording import SPACE, Unit, amount_text, plural, unit_for
+from governance.units import Money, show_amount
 from governance.web.views.parts import Moment, Number
-
-SPACE = "\u00a0"  # between a number and its unit: the two are never parted at a line's end
-
-_TITLES = {
-    "requests.cpu": "CPU",
-    "limits.cpu": "CPU limits",
-    "requests.memory": "Memory",
-    "limits.memory": "Memory limits",
-    "requests.storage": "Storage",
-    "requests.ephemeral-storage": "Scratch storage",
-    "limits.ephemeral-storage": "Scratch storage limits",
-    "persistentvolumeclaims": "Volume claims",
-    "pods": "Pods",
-    "services": "Services",
-    "services.loadbalancers": "Load balancers",
-    "services.nodeports": "Node ports",
-    "credits": "Money per month",
-    "vcpus": "vCPUs",
-}
-_COUNTS = {
-    "deployments.apps": "Deployments",
-    "statefulsets.apps": "Stateful sets",
-    "daemonsets.apps": "Daemon sets",
-    "replicasets.apps": "Replica sets",
-    "jobs.batch": "Jobs",
-    "cronjobs.batch": "Cron jobs",
-}
-_CLASS_SUFFIX = ".storageclass.storage.k8s.io/requests.storage"
-_BINARY = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
-
-
-def resource_title(resource: str) -> str:
-    """What a resource is called on a page; Kubernetes' own name stays in the details."""
-    if resource in _TITLES:
-        return _TITLES[resource]
-    if resource.startswith("count/"):
-        name = resource.removeprefix("count/")
-        return _COUNTS.get(name, f"{name.split('.')[0].capitalize()} (count)")
-    if resource.endswith(_CLASS_SUFFIX):
-        return f"Storage, class {resource.removesuffix(_CLASS_SUFFIX)}"
-    if is_gpu(resource):
-        return "GPUs"
-    return resource.removeprefix("requests.")
-
-
-def is_gpu(resource: str) -> bool:
-    """Whether the resource counts graphics processors, whoever makes them."""
-    return resource.removeprefix("requests.").endswith("/gpu")
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """How the amounts of one column or meter are written: all in one unit with the same decimals."""
-
-    divisor: int
-    label: str
-    decimals: int
-
-
-def unit_for(resource: str, amounts: Iterable[int]) -> Unit:
-    """The unit in which these ledger amounts of one resource read best."""
-    values = [abs(one) for one in amounts if one]
-    largest = max(values, default=0)
-    if is_cpu(resource):
-        return Unit(1000, "cores", _decimals(values, 1000))
-    if resource == "credits":
-        return Unit(1_000_000, "", 0 if all(one % 1_000_000 == 0 for one in values) else 2)
-    if is_bytes(resource):
-        power = max((step for step in range(len(_BINARY)) if 1024**step <= largest), default=3)
-        return Unit(1024**power, _BINARY[power], _decimals(values, 1024**power))
-    return Unit(1, "", 0)
-
-
-def _decimals(amounts: Iterable[int], divisor: int) -> int:
-    parts = [one % divisor for one in amounts]
-    if not any(parts):
-        return 0
-    return 1 if all(one * 10 % divisor == 0 for one in parts) or divisor > 1000 else 2
 
 
 def number(resource: str, amount: int, unit: Unit | None = None, *, href: str = "") -> Number:
     """A ledger amount for a page: short text, unit, and the exact amount with the resource's own name."""
     chosen = unit or unit_for(resource, (amount,))
-    return Number(_text(amount, chosen), chosen.label, f"{show_amount(resource, amount)} {resource}", href)
-
-
-def _text(amount: int, unit: Unit) -> str:
-    step = Decimal(1).scaleb(-unit.decimals)
-    value = (Decimal(amount) / unit.divisor).quantize(step, rounding=ROUND_HALF_EVEN)
-    return f"{value:,}"
-
-
-def phrase(resource: str, amount: int, *, more: bool = False) -> str:
-    """An amount in a sentence: `6 more GPUs`, `16 GiB more memory`, `2 load balancers`."""
-    unit = unit_for(resource, (amount,))
-    value, extra = _text(amount, unit), f"more{SPACE}" if more else ""
-    if is_cpu(resource):
-        return f"{value}{SPACE}{extra}{_plural('core', amount == 1000)} of CPU"
-    if is_bytes(resource):
-        of = "" if more else "of "
-        title = resource_title(resource)
-        return f"{value}{SPACE}{unit.label} {extra}{of}{title[0].lower()}{title[1:]}"
-    title = resource_title(resource)
-    noun = title if title.split()[0].isupper() or is_gpu(resource) or title == "vCPUs" else title.lower()
-    return f"{value}{SPACE}{extra}{noun[:-1] if amount == 1 and noun.endswith('s') else noun}"
-
-
-def _plural(word: str, one: bool) -> str:
-    return word if one else f"{word}s"
-
-
-def things(count: int, word: str) -> str:
-    """`1 person`, `3 changes`: a count with its noun."""
-    irregular = {"person": "people", "entry": "entries"}
-    return f"{count:,}{SPACE}{word if count == 1 else irregular.get(word, f'{word}s')}"
-
-
-def listed(words: Iterable[str], joint: str = "and") -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    items = list(words)
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {joint} {items[-1]}" if items else ""
+    return Number(amount_text(amount, chosen), chosen.label, f"{show_amount(resource, amount)} {resource}", href)
 
 
 def money(value: Money) -> Number:
@@ -139,21 +23,6 @@ def money(value: Money) -> Number:
     step = Decimal("0.01") if abs(value.value) < 100 else Decimal(1)
     short = value.value.quantize(step, rounding=ROUND_HALF_EVEN)
     return Number(f"{sign}{SPACE}{short:,}", "", f"{value.value:,f} {value.currency}")
-
-
-def percent(part: int, whole: int) -> str:
-    """A share as a whole percentage: a little use is never 0 %, and 100 % is only said of what is full."""
-    if whole <= 0:
-        return f"100{SPACE}%" if part > 0 else f"0{SPACE}%"
-    exact = Decimal(part) * 100 / whole
-    shown = int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
-    if part and shown == 0:
-        shown = 1
-    if part < whole and shown >= 100:
-        shown = 99
-    if part > whole and shown <= 100:
-        shown = 101
-    return f"{shown}{SPACE}%"
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -207,7 +76,7 @@ def _relative(distance: timedelta) -> str:
     elif size < 24 * 3600:
         words = f"{size // 3600}{SPACE}h"
     elif size < 7 * 24 * 3600:
-        words = f"{size // 86400}{SPACE}{_plural('day', size // 86400 == 1)}"
+        words = f"{size // 86400}{SPACE}{plural('day', one=size // 86400 == 1)}"
     else:
         return ""
     return f"in {words}" if seconds > 0 else f"{words} ago"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from governance.web.formats import SPACE, Unit, number, percent, resource_title, unit_for
+from governance.admission.wording import SPACE, Unit, percent, resource_title, unit_for
+from governance.web.formats import number
 from governance.web.views.parts import Badge, Kind, Meter, Number, Segment
 
 _NEAR_PERCENT = 85  # from here on a limit is called near

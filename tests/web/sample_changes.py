@@ -173,9 +173,9 @@ LATE = replace(
     href="/changes/CH-1038",
     sentence="Ines Ferreira asks for 64 GiB more memory in pathology/slide-archive until 2\u00a0December.",
     where="pathology/slide-archive",
-    due=due(hours=-2),
+    due=due(hours=1),
     at=at(days=-3),
-    overdue=True,
+    urgent=True,
 )
 DONE = replace(
     LINE,
@@ -194,7 +194,7 @@ FILTERS = (
     Filter("state", "State", (Choice("", "Any"), Choice("pending", "Pending"), Choice("approved", "Approved"))),
 )
 CHANGES = ChangeList(
-    sentence="3 changes; 2 wait for you, and 1 of them is overdue.",
+    sentence="3 changes; 2 wait for you, and 1 of them is due soon.",
     filters=FILTERS,
     text="",
     lines=(LATE, LINE, DONE),

@@ -19,7 +19,7 @@ FREEZE = Freeze(
     "Changes to production are frozen while the image archive moves.", at(days=1, hours=2), "radiology-archive"
 )
 HOME = Home(
-    sentence="2 changes wait for you, and 1 of them is overdue.",
+    sentence="2 changes wait for you, and 1 of them is due soon.",
     freezes=(FREEZE,),
     waiting=(
         Waiting(LATE, "Pathology would be at 71 % of its memory.", 1),

@@ -91,7 +91,7 @@ class ChangeLine:
     who: str
     at: Moment
     due: Moment | None
-    overdue: bool = False
+    urgent: bool = False  # little time is left to decide
     needs_line: str = ""
 
 
