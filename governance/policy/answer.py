@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from dataclasses import astuple
 from typing import Any
 
 from governance.errors import PolicyUnavailable
@@ -30,9 +31,9 @@ def parse(raw: object, codes: Collection[str]) -> Evaluation:
     if not isinstance(raw, dict) or raw.keys() != {"violations", "warnings", "approvals", "checks"}:
         raise _nonsense("is not an object of violations, warnings, approvals and checks")
     return Evaluation(
-        violations=tuple(_finding(one, codes) for one in _objects(raw, "violations")),
-        warnings=tuple(_finding(one, codes) for one in _objects(raw, "warnings")),
-        approvals=tuple(_need(one) for one in _objects(raw, "approvals")),
+        violations=_findings(raw, "violations", codes),
+        warnings=_findings(raw, "warnings", codes),
+        approvals=tuple(sorted((_need(one) for one in _objects(raw, "approvals")), key=astuple)),
         checks=_checks(_entries(raw, "checks"), codes),
     )
 
@@ -48,7 +49,12 @@ def _objects(raw: _Object, name: str) -> list[_Object]:
     entries = _entries(raw, name)
     if not all(isinstance(one, dict) for one in entries):
         raise _nonsense(f"has {name} that are no objects")
-    return sorted(entries, key=lambda one: json.dumps(one, sort_keys=True))
+    return entries
+
+
+def _findings(raw: _Object, name: str, codes: Collection[str]) -> tuple[Finding, ...]:
+    found = [_finding(one, codes) for one in _objects(raw, name)]
+    return tuple(sorted(found, key=lambda one: (one.code, json.dumps(one.values, sort_keys=True))))
 
 
 def _finding(one: _Object, codes: Collection[str]) -> Finding:
@@ -74,9 +80,9 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _checks(entries: Iterable[Any], codes: Collection[str]) -> frozenset[str]:
+def _checks(entries: list[Any], codes: Collection[str]) -> frozenset[str]:
     names = [one for one in entries if isinstance(one, str) and one in codes]
-    if len(names) != len(list(entries)):
+    if len(names) != len(entries):
         raise _nonsense("has a check of an unknown code")
     return frozenset(names)
 

@@ -182,8 +182,12 @@ def _running(client: _Client) -> set[tuple[str, str]]:
 
 def _arguments(chosen: settings.Policy) -> dict[str, Any]:
     """What the client takes. Raises BadInput for an address that is not scheme, host and port alone."""
-    address = urlsplit(chosen.opa_url)
-    if address.scheme not in {"http", "https"} or not address.hostname or address.path.strip("/"):
+    try:
+        address = urlsplit(chosen.opa_url)
+        host, port = address.hostname or "", address.port
+    except ValueError:
+        address, host, port = urlsplit(""), "", None
+    if address.scheme not in {"http", "https"} or not host or address.path.strip("/"):
         raise BadInput(
             f"{chosen.opa_url} is not the address of an OPA.",
             field="policy.opa_url",
@@ -191,8 +195,8 @@ def _arguments(chosen: settings.Policy) -> dict[str, Any]:
         )
     secure = address.scheme == "https"
     return {
-        "host": f"[{address.hostname}]" if ":" in address.hostname else address.hostname,
-        "port": address.port or (443 if secure else 80),
+        "host": f"[{host}]" if ":" in host else host,
+        "port": port or (443 if secure else 80),
         "ssl": secure and (str(chosen.opa_ca) if chosen.opa_ca else True),
         "token": chosen.opa_token.get_secret_value() if chosen.opa_token else None,
         "retries": 0,

@@ -1,0 +1,90 @@
+"""Documents for the policies: a scale of a viewer with room at each node, and what tests change in it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def row(node: str, kind: str = "department", **changes: object) -> Document:
+    """A quota row with room for what rises."""
+    room = {"resource": "requests.cpu", "increase": 2000, "used": 4000, "limit": 10_000, "rule": "compute"}
+    return {"node": node, "kind": kind, **room, **changes}
+
+
+def sample(**changes: object) -> Document:
+    """A document that no rule minds, with top-level facts replaced."""
+    document: Document = {
+        "version": 1,
+        "time_s": 1_795_000_000,
+        "request": {
+            "door": "kubernetes",
+            "operation": "UPDATE",
+            "kind": "apps/deployments",
+            "subresource": "scale",
+            "namespace": "imaging",
+            "name": "viewer",
+            "actor": "okafor",
+            "dry_run": False,
+            "new_template": False,
+            "images": [
+                "registry.example/viewer@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+            ],
+        },
+        "project": {
+            "name": "imaging",
+            "department": "radiology",
+            "environment": "production",
+            "labels": {"workload-class": "clinical"},
+        },
+        "cluster": {"name": "main", "labels": {"location": "on-premises"}},
+        "increase": {"requests.cpu": 2000},
+        "level": {"requests.cpu": 6000},
+        "quota": [row("radiology/imaging", "project"), row("radiology"), row("hospital", limit=None)],
+        "approval_rules": [],
+        "freezes": [],
+        "grant": None,
+    }
+    return copy.deepcopy({**document, **changes})
+
+
+def quota(**changes: Any) -> list[Document]:  # noqa: ANN401  (JSON)
+    """The sample's quota with the department's row changed."""
+    return [row("radiology/imaging", "project"), row("radiology", **changes), row("hospital", limit=None)]
+
+
+def project(**changes: object) -> Document:
+    """The sample's project, changed."""
+    return {**sample()["project"], **changes}
+
+
+def rule(**changes: object) -> Document:
+    """An approval rule that matches the sample."""
+    return {
+        "name": "large",
+        "node": "hospital",
+        "environments": ["production"],
+        "kinds": ["apps/deployments"],
+        "above": {"requests.cpu": 5999},
+        "overrun": False,
+        "require": [{"group": "capacity-board", "minimum": 2, "deny_minimum": 1}],
+        **changes,
+    }
+
+
+def freeze(**changes: object) -> Document:
+    """A freeze that holds for the sample."""
+    window = {"calendar": "winter", "summary": "Winter closure", "environments": ["production"]}
+    return {**window, "ends_at_s": 1_795_003_600, **changes}
+
+
+def grant(*waives: str, allowances: list[Document] | None = None) -> Document:
+    """A grant, with allowances of what it lets go over a limit."""
+    return {"change": "CH-1042", "waives": list(waives), "allowances": allowances or []}
+
+
+def allowance(amount: int, node: str = "radiology") -> Document:
+    """An allowance of CPU."""
+    return {"node": node, "resource": "requests.cpu", "amount": amount}
