@@ -6,13 +6,15 @@ import json
 from functools import cache
 from pathlib import Path
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
 from governance.errors import NotFound, Unavailable
+from governance.http.permissions import public
 
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+router = APIRouter(include_in_schema=False)
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -31,6 +33,7 @@ def asset(name: str) -> str:
     return f"/static/{names()[name]}"
 
 
+@router.api_route("/static/{name}", methods=["GET", "HEAD"], dependencies=[Depends(public)])
 def serve(name: str, request: Request) -> Response:
     """One asset, packed where the browser takes it. Raises NotFound for anything that the build did not make."""
     if name not in names().values():
@@ -41,8 +44,3 @@ def serve(name: str, request: Request) -> Response:
         packed = {**headers, "Content-Encoding": "gzip"}
         return FileResponse(STATIC / f"{name}.gz", media_type=media_type, headers=packed)
     return FileResponse(STATIC / name, media_type=media_type, headers=headers)
-
-
-def add_route(router: APIRouter) -> None:
-    """Serve the assets from this router."""
-    router.add_api_route("/static/{name}", serve, methods=["GET", "HEAD"], include_in_schema=False, name="static")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,7 +26,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(asset=asset, icon=icon, things=things, query=query)
+    made.globals.update(asset=asset, icon=icon, things=things)
     return made
 
 
@@ -38,13 +36,6 @@ def icon(name: str) -> Markup:
     return Markup('<svg class="icon" width="20" height="20" aria-hidden="true"><use href="{}"></use></svg>').format(
         href
     )
-
-
-def query(values: Mapping[str, str], **changes: str) -> str:
-    """A query string with some values changed; empty ones are left out."""
-    merged = {**values, **changes}
-    text = urlencode({name: value for name, value in merged.items() if value})
-    return f"?{text}" if text else "?"
 
 
 def html(template: str, shell: Shell, view: object) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from playwright.sync_api import Browser, sync_playwright
 
 from governance.errors import NotFound
@@ -31,9 +31,7 @@ _FLAGS = (
 def application() -> FastAPI:
     """Each sample under its name; a form that is sent is shown back."""
     app = FastAPI(openapi_url=None)
-    router = APIRouter()
-    assets.add_route(router)
-    app.include_router(router)
+    app.include_router(assets.router)
     samples = {sample.name: sample for sample in all_samples()}
 
     def show(name: str) -> Response:

@@ -57,7 +57,7 @@ DECISIONS = DecisionList(
     sentence="214 requests were decided in the last 7 days; 9 were denied.",
     filters=(
         Filter("outcome", "Outcome", (Choice("", "Any"), Choice("deny", "Denied"), Choice("allow", "Allowed"))),
-        Filter("days", "Within", (Choice("7", "7 days", chosen=True), Choice("30", "30 days"), Choice("", "Ever"))),
+        Filter("days", "Within", (Choice("7", "7 days", chosen=True), Choice("30", "30 days"), Choice("ever", "Ever"))),
     ),
     text="",
     lines=(
@@ -297,7 +297,7 @@ DEMO_SIGN_IN = replace(
 
 
 def error(status: int, icon: str, sentence: str, detail: str, remedy: str, *fields: str) -> ErrorPage:
-    return ErrorPage(status, icon, sentence, detail, remedy, "0192f3a7-1b2c-7d3e", fields, home=True, retry=False)
+    return ErrorPage(status, icon, sentence, detail, remedy, "0192f3a7-1b2c-7d3e", fields, home=True)
 
 
 ERRORS = (

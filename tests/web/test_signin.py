@@ -198,6 +198,9 @@ def test_a_stranger_is_told_whom_to_ask(site: Site, provider: issuer.Issuer) -> 
     assert "this service does not know you" in answer.text
     assert "mallory@x.org" in answer.text
     assert SESSION not in cookies_of(answer)
+    with reading(site.hospital.engine) as session:
+        (event,) = session.exec(select(AuditEvent)).all()
+    assert (event.actor, event.action) == ("mallory@x.org", "session.refuse")
 
 
 def test_a_session_ends_with_its_hours_however_often_it_is_used(site: Site, provider: issuer.Issuer) -> None:

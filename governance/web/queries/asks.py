@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -11,7 +12,7 @@ from governance.admission.tables import DecisionRow
 from governance.change.circle import circle_of, nobody_can
 from governance.change.model import WINDOW_MAX, Denial, show_number
 from governance.change.submit import needs_of, open_change
-from governance.errors import BadInput
+from governance.errors import BadInput, NotFound
 from governance.identity.model import Permission, allows
 from governance.units import ResourceList
 from governance.web.queries.decisions import BADGES, SHORT_ID, differences_of, find_decision, request_facts
@@ -98,3 +99,13 @@ def end_of(day: str, reader: Reader, field: str = "until") -> datetime:
         return datetime.combine(chosen + timedelta(days=1), time(), reader.zone)
     except (ValueError, OverflowError):
         raise BadInput("This is not a day.", field=field, remedy="Write it like 2026-11-30.") from None
+
+
+def decision_id_of(text: str) -> UUID:
+    """The id in a link. Raises NotFound: a link that was cut leads nowhere."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(
+            "There is no such decision.", field="decision", remedy="Take the link from the answer again."
+        ) from None

@@ -5,29 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import listed, resource_title, things, unit_for
-from governance.change.model import OPEN, Asks, No, State, parse_number, show_number
+from governance.admission.wording import Unit, listed, resource_title, things, unit_for
+from governance.change.model import OPEN, Asks, No, State, Terms, Yes, parse_number, show_number
 from governance.change.read import Standing, change_named, standing_of, waiting_for
 from governance.change.tables import ChangeRequest, Grant
-from governance.errors import Forbidden
+from governance.change.tally import ReviewValue
+from governance.errors import BadInput, Forbidden
 from governance.identity.model import Permission, allows
 from governance.identity.tables import Person
 from governance.units import ResourceList
 from governance.web.formats import number
+from governance.web.queries.asks import end_of
 from governance.web.queries.decisions import differences_of, request_facts
 from governance.web.queries.meters import path_meters
 from governance.web.queries.needs import needs_line, needs_view, people_names
 from governance.web.queries.trail import change_timeline
 from governance.web.reader import Nodes, Reader, nodes_of
 from governance.web.sentences import consequence
+from governance.web.urls import with_query
 from governance.web.views.change import Ask, ChangeLine, ChangeList, ChangePage, Filter, ReviewForm
-from governance.web.views.parts import Badge, Choice, Moment
+from governance.web.views.parts import Badge, Choice, Moment, Problem
 
 PAGE_SIZE = 30
 _URGENT = timedelta(hours=4)
@@ -124,9 +128,14 @@ def change_list(session: Session, reader: Reader, wanted: Wanted) -> ChangeList:
         empty_text="Other words or states may find what you look for."
         if filtered
         else "When the cluster denies a request, its answer holds a link under which the change can be asked for.",
-        older=lines[-1].name if len(rows) > PAGE_SIZE else "",
+        older=_older(wanted, lines) if len(rows) > PAGE_SIZE else "",
         filtered=filtered,
     )
+
+
+def _older(wanted: Wanted, lines: tuple[ChangeLine, ...]) -> str:
+    values = {"show": wanted.show, "state": wanted.state, "text": wanted.text, "before": lines[-1].name}
+    return with_query("/changes", values)
 
 
 def _open(change: ChangeRequest) -> bool:
@@ -191,11 +200,20 @@ def _filters(wanted: Wanted) -> tuple[Filter, ...]:
     )
 
 
-def change_page(session: Session, reader: Reader, name: str, form: ReviewForm | None = None) -> ChangePage:
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed into the review form and could not be taken, and what is wrong with it."""
+
+    note: str
+    fields: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+
+def change_page(session: Session, reader: Reader, name: str, typed: Typed | None = None) -> ChangePage:
     """One change as it stands, for this reader.
 
     Args:
-        form: what was typed into a form that could not be taken; None for a fresh one.
+        typed: what was typed into a form that could not be taken; None for a fresh one.
 
     Raises:
         NotFound: no such change. Forbidden: the reader may not see it.
@@ -225,12 +243,14 @@ def change_page(session: Session, reader: Reader, name: str, form: ReviewForm | 
         quotas=path_meters(session, nodes, change.project_id, adds),
         needs=needs_view(session, standing, nodes, reader),
         timeline=change_timeline(session, change, decision, reader),
-        review=_review(standing, asks, reader, allowed, form) if pending else None,
+        review=_review(standing, asks, reader, allowed, typed) if pending else None,
         outcome=_outcome(standing, reader, requester),
         may_withdraw=mine and State(change.state) in {State.PENDING, State.APPROVED, State.SCHEDULED},
         may_answer=mine and pending and any(one.verdict == "question" for one in standing.reviews),
         may_revoke=not mine and _may_revoke(change, nodes, reader),
-        live=pending or State(change.state) in {State.APPROVED, State.SCHEDULED, State.IN_USE},
+        problems=typed.problems if typed else (),
+        typed=typed.note if typed else "",
+        live=(pending and typed is None) or State(change.state) in {State.APPROVED, State.SCHEDULED, State.IN_USE},
     )
 
 
@@ -265,28 +285,60 @@ def _chips(change: ChangeRequest, asks: Asks, nodes: Nodes) -> tuple[Badge, ...]
     return tuple(found)
 
 
-def _review(standing: Standing, asks: Asks, reader: Reader, allowed: object, form: ReviewForm | None) -> ReviewForm:
+def _review(standing: Standing, asks: Asks, reader: Reader, allowed: Yes | No, typed: Typed | None) -> ReviewForm:
     if isinstance(allowed, No):
         return ReviewForm(may=allowed.reason)
-    said = [one for one in standing.reviews if one.person_id == reader.principal.person_id]
-    verdict = next((one.verdict for one in reversed(said) if one.verdict in {"approve", "reject"}), "")
-    own = f"You have said: {verdict}. Others are still needed; you can change your mind until then." if verdict else ""
-    if form is not None:
-        return form
-    return fresh_form(standing.change, asks, reader, own)
-
-
-def fresh_form(change: ChangeRequest, asks: Asks, reader: Reader, own_verdict: str = "") -> ReviewForm:
-    """An empty form: everything as asked."""
-    last = (change.valid_until - timedelta(seconds=1)).astimezone(reader.zone).date().isoformat()
+    change, me = standing.change, reader.principal.person_id
+    said = next((one.verdict for one in reversed(standing.reviews) if _is_verdict(one, me)), "")
+    last = _last_day(change, reader)
+    fields = typed.fields if typed else {}
     return ReviewForm(
         may="",
-        less=less_fields(asks, {}),
-        until=last,
+        note=typed.note if typed else "",
+        less=less_fields(asks, fields),
+        until=fields.get("until", last),
         until_min=reader.now.astimezone(reader.zone).date().isoformat(),
         until_max=last,
-        own_verdict=own_verdict,
+        own_verdict=f"You have said: {said}. Until it is decided you can change your mind." if said else "",
+        open_terms=any(one.field.startswith(("less-", "until")) for one in (typed.problems if typed else ())),
+        problems=typed.problems if typed else (),
     )
+
+
+def _is_verdict(review: ReviewValue, person_id: UUID) -> bool:
+    return review.person_id == person_id and review.verdict in {"approve", "reject"}
+
+
+def _last_day(change: ChangeRequest, reader: Reader) -> str:
+    return (change.valid_until - timedelta(seconds=1)).astimezone(reader.zone).date().isoformat()
+
+
+def terms_of(asks: Asks, change: ChangeRequest, typed: Mapping[str, str], reader: Reader) -> Terms:
+    """The terms that were typed; what stands as it was asked is not a term.
+
+    Raises:
+        BadInput: an amount or a day that cannot be read; names the form's field.
+    """
+    amounts: dict[str, int] = {}
+    for field, name in zip(less_fields(asks, {}), rising(asks), strict=True):
+        text = typed.get(field.field, "").strip()
+        if text and text != field.value:
+            unit = unit_for(name, (asks.before[name], asks.after[name]))
+            amounts[name] = _amount(text, unit, field)
+    day = typed.get("until", "")
+    until = end_of(day, reader) if day and day != _last_day(change, reader) else None
+    return Terms.at_most(asks, amounts, until)
+
+
+def _amount(text: str, unit: Unit, field: Ask) -> int:
+    try:
+        value = Decimal(text.replace(",", "")) * unit.divisor
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0 or value != value.to_integral_value():
+        example = f"Write it like {field.value}."
+        raise BadInput(f"{field.title}: “{text[:20]}” is not an amount.", field=field.field, remedy=example)
+    return int(value)
 
 
 def rising(asks: Asks) -> tuple[str, ...]:

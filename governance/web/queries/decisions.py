@@ -25,6 +25,7 @@ from governance.web.formats import number
 from governance.web.queries.trail import events_of
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.sentences import asked, consequence, decided, kind_title
+from governance.web.urls import with_query
 from governance.web.views.change import Filter
 from governance.web.views.decision import DecisionLine, DecisionList, DecisionPage, QuotaFact, Reason
 from governance.web.views.parts import Badge, Choice, Difference, Event, Fact
@@ -34,7 +35,7 @@ SHORT_ID = 8
 BADGES = {"allow": Badge("Allowed", "circle-check", "good"), "deny": Badge("Denied", "circle-x", "bad")}
 _DIGEST_SHOWN = 12
 _CHANGE_TITLES = {"spec.replicas": "Replicas", "spec.parallelism": "Parallelism", "spec.completions": "Completions"}
-_DAYS = (("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("", "Ever"))
+_DAYS = (("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("ever", "Ever"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,7 @@ def decision_list(session: Session, reader: Reader, wanted: Wanted) -> DecisionL
     query = select(DecisionRow).where(*conditions).order_by(col(DecisionRow.id).desc()).limit(PAGE_SIZE + 1)
     rows = session.exec(query).all()
     filtered = bool(wanted.outcome or wanted.text or wanted.days != "7")
-    when = dict(_DAYS).get(wanted.days, "")
-    within = f" in the last {when}" if wanted.days else ""
+    within = f" in the last {dict(_DAYS)[wanted.days]}" if wanted.days in dict(_DAYS) and wanted.days != "ever" else ""
     return DecisionList(
         sentence=f"{things(count, 'decision')}{within}; {denied} of them denied."
         if count
@@ -70,7 +70,7 @@ def decision_list(session: Session, reader: Reader, wanted: Wanted) -> DecisionL
         empty_text="Other words or a longer time may find what you look for."
         if filtered
         else "Each request that wants more than there is appears here, allowed or denied.",
-        older=str(rows[PAGE_SIZE - 1].id) if len(rows) > PAGE_SIZE else "",
+        older=_older(wanted, rows[PAGE_SIZE - 1]) if len(rows) > PAGE_SIZE else "",
         filtered=filtered,
     )
 
@@ -103,6 +103,11 @@ def _filters(wanted: Wanted) -> tuple[Filter, ...]:
         Filter("outcome", "Outcome", tuple(Choice(one, title, one == wanted.outcome) for one, title in outcomes)),
         Filter("days", "Within", tuple(Choice(one, title, one == wanted.days) for one, title in _DAYS)),
     )
+
+
+def _older(wanted: Wanted, last: DecisionRow) -> str:
+    values = {"outcome": wanted.outcome, "days": wanted.days, "text": wanted.text, "before": str(last.id)}
+    return with_query("/decisions", values)
 
 
 def _line(row: DecisionRow, nodes: Nodes, reader: Reader) -> DecisionLine:

@@ -9,6 +9,7 @@ from governance.identity.model import Permission, allows_somewhere
 from governance.identity.tables import Person
 from governance.web.queries import changes, decisions
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
+from governance.web.urls import with_query
 from governance.web.views.other import Hit, Search
 
 _SHOWN = 8
@@ -40,7 +41,7 @@ def _changes(session: Session, reader: Reader, words: str) -> tuple[Hit, ...]:
 def _decisions(session: Session, reader: Reader, words: str) -> tuple[Hit, ...]:
     if not allows_somewhere(reader.principal, Permission.DECISION_READ):
         return ()
-    lines = decisions.decision_list(session, reader, decisions.Wanted(days="", text=words)).lines
+    lines = decisions.decision_list(session, reader, decisions.Wanted(days="ever", text=words)).lines
     return tuple(Hit(one.sentence, one.href, f"{one.where}, {one.at.text}", one.status) for one in lines[:_SHOWN])
 
 
@@ -64,6 +65,10 @@ def _people(session: Session, reader: Reader, words: str) -> tuple[Hit, ...]:
     )
     query = select(Person).where(named, col(Person.active).is_(True)).order_by(Person.display_name).limit(_SHOWN)
     return tuple(
-        Hit(one.display_name, f"/changes?text={one.display_name}", f"{one.name}; the changes that they asked for")
+        Hit(
+            one.display_name,
+            with_query("/changes", {"text": one.display_name}),
+            f"{one.name}; the changes that they asked for",
+        )
         for one in session.exec(query)
     )

@@ -76,6 +76,8 @@ class ChangePage:
     may_withdraw: bool = False
     may_answer: bool = False
     may_revoke: bool = False
+    problems: tuple[Problem, ...] = ()
+    typed: str = ""  # a note that could not be taken, kept even where there is no form any more
     live: bool = False  # the page asks for news while others decide
 
 

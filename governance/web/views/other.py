@@ -38,7 +38,6 @@ class ErrorPage:
     request_id: str
     fields: tuple[str, ...]
     home: bool
-    retry: bool
 
 
 @dataclass(frozen=True, slots=True)
