@@ -22,6 +22,7 @@ from webhooks.kubernetes.kinds import Scalable
 CONDITIONS_MAX = 64  # admissionregistration.k8s.io/v1
 _APPS = ("deployments", "replicasets", "statefulsets")
 _CHILDREN = ("pods", "replicasets", "persistentvolumeclaims", "resourceclaims")
+_SUBRESOURCE = "(has(request.subResource) ? request.subResource : '')"
 _CONTROLLERS = ("replicationcontrollers",)
 
 
@@ -69,7 +70,7 @@ def _update(group: str, resources: Iterable[str], subresource: str, *expressions
         "request.operation == 'UPDATE'",
         f"request.resource.group == '{group}'",
         f"request.resource.resource in {_listed(resources)}",
-        f"request.subResource == '{subresource}'",
+        f"{_SUBRESOURCE} == '{subresource}'",
     )
     return " && ".join((*where, *expressions))
 

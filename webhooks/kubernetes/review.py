@@ -71,7 +71,9 @@ def parse(body: bytes, *, body_bytes_max: int) -> Review | Unreadable:
     """
     if len(body) > body_bytes_max:
         remedy = "Raise webhook.body_bytes_max if objects are this large."
-        return Unreadable(_uid_at_start(body), TooLarge(f"The review is longer than {body_bytes_max} bytes.", remedy=remedy))
+        return Unreadable(
+            _uid_at_start(body), TooLarge(f"The review is longer than {body_bytes_max} bytes.", remedy=remedy)
+        )
     try:
         document = _load(body)
     except BadInput as error:
@@ -205,50 +207,50 @@ def _review(document: Object) -> Review:
     for field, expected in (("apiVersion", API_VERSION), ("kind", "AdmissionReview")):
         if text(document, field) != expected:
             raise BadInput(f"{expected} is expected.", field=field, remedy="Register the webhook for v1 reviews.")
-    request = section(document, "request")
-    if not _uid_in(document):
+    uid = _uid_in(document)
+    if not uid:
         raise BadInput("The request's uid is missing or unusable.", field="request.uid")
-    operation = text(request, "operation")
+    operation = text(document, "request.operation")
     if operation not in {"CREATE", "UPDATE", "DELETE", "CONNECT"}:
         raise BadInput("CREATE, UPDATE, DELETE or CONNECT is expected.", field="request.operation")
     return Review(
-        uid=_uid_in(document),
-        kind=kind_of(_name(request, "resource.group"), _name(request, "resource.resource", required=True)),
-        subresource=_name(request, "subResource"),
-        namespace=_name(request, "namespace"),
-        name=_name(request, "name") or _name(request, "object.metadata.name"),
+        uid=uid,
+        kind=kind_of(_name(document, "resource.group"), _name(document, "resource.resource", required=True)),
+        subresource=_name(document, "subResource"),
+        namespace=_name(document, "namespace"),
+        name=_name(document, "name") or _name(document, "object.metadata.name"),
         operation=cast("Operation", operation),
-        actor=_actor(request),
-        groups=_groups(request),
-        object=_object(request, "object", required=operation in {"CREATE", "UPDATE"}),
-        old_object=_object(request, "oldObject", required=operation in {"UPDATE", "DELETE"}),
-        dry_run=flag(request, "dryRun"),
+        actor=_actor(document),
+        groups=_groups(document),
+        object=_object(document, "object", required=operation in {"CREATE", "UPDATE"}),
+        old_object=_object(document, "oldObject", required=operation in {"UPDATE", "DELETE"}),
+        dry_run=flag(document, "request.dryRun"),
     )
 
 
-def _name(request: Object, path: str, *, required: bool = False) -> str:
-    found = text(request, path)
+def _name(document: Object, path: str, *, required: bool = False) -> str:
+    found = text(document, f"request.{path}")
     if (required and not found) or len(found) > _NAME_CHARACTERS_MAX or _CONTROL.search(found):
         raise BadInput("A name is expected.", field=f"request.{path}")
     return found
 
 
-def _actor(request: Object) -> str:
-    actor = text(request, "userInfo.username")
+def _actor(document: Object) -> str:
+    actor = text(document, "request.userInfo.username")
     if not actor:
         raise BadInput("A user is expected.", field="request.userInfo.username")
     return actor
 
 
-def _groups(request: Object) -> tuple[str, ...]:
-    groups = at(request, "userInfo.groups") or []
+def _groups(document: Object) -> tuple[str, ...]:
+    groups = at(document, "request.userInfo.groups") or []
     if not isinstance(groups, list) or not all(isinstance(one, str) for one in groups):
         raise BadInput("A list of names is expected.", field="request.userInfo.groups")
     return tuple(groups)
 
 
-def _object(request: Object, path: str, *, required: bool) -> Object:
-    found = section(request, path)
+def _object(document: Object, path: str, *, required: bool) -> Object:
+    found = section(document, f"request.{path}")
     if required and not found:
         raise BadInput("The object is missing.", field=f"request.{path}")
     return found

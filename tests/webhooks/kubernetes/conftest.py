@@ -1,3 +1,3 @@
-from tests.parts.fixtures import quota_oracle
+from tests.parts.fixtures import kubernetes, quota_oracle
 
-__all__ = ["quota_oracle"]
+__all__ = ["kubernetes", "quota_oracle"]
