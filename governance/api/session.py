@@ -14,11 +14,12 @@ from sqlmodel import Session
 
 from governance.db.session import transaction
 from governance.errors import Forbidden, Unauthenticated
+from governance.http import sessions
 from governance.http.permissions import public, requires
 from governance.http.problems import request_id_of
 from governance.identity import people, tokens
 from governance.identity.model import EVERY_SCOPE, Permission, Principal, permissions_of
-from governance.identity.oidc import Provider
+from governance.identity.oidc import Identity, Provider
 from governance.identity.tables import SpentIdToken
 
 _ID_TOKEN_AGE_MAX = timedelta(minutes=10)
@@ -90,20 +91,13 @@ def exchange(request: Request, body: Exchange) -> SessionToken:
     )
     if identity.issued_at_s < (now - _ID_TOKEN_AGE_MAX).timestamp():
         raise Unauthenticated("The ID token is older than ten minutes.", field="id_token", remedy="Sign in again.")
-    with transaction(state.engine) as session:
-        _spend(session, body.id_token, identity.issued_at_s)
-        person = people.known_person(session, identity.subject, identity.email)
-        created = tokens.create(
-            session,
-            person_id=person.id,
-            name=TOKEN_NAME,
-            scopes=EVERY_SCOPE,  # as in a browser: what the person may do is asked again on each request
-            valid_for=timedelta(hours=state.settings.web.session_hours),
-            now=now,
-            actor=person.name,
-            request_id=request_id_of(request),
-        )
-    return SessionToken(token=created.secret, expires_at=created.token.expires_at, person=person.name)
+    try:
+        created, person = _session_token(request, body.id_token, identity, now)
+    except Forbidden as refused:
+        with transaction(state.engine) as session:
+            sessions.note_refusal(session, identity, refused, now, request_id_of(request))
+        raise
+    return SessionToken(token=created.secret, expires_at=created.token.expires_at, person=person)
 
 
 @router.get("/session")
@@ -129,6 +123,25 @@ def sign_out(request: Request, principal: Annotated[Principal, Depends(requires(
         tokens.revoke(
             session, principal.token_id, state.clock(), actor=principal.name, request_id=request_id_of(request)
         )
+
+
+def _session_token(request: Request, id_token: str, identity: Identity, now: datetime) -> tuple[tokens.Created, str]:
+    """The token and its person's name: the ID token is spent and the session token made in one transaction."""
+    state = request.app.state
+    with transaction(state.engine) as session:
+        _spend(session, id_token, identity.issued_at_s)
+        person = people.known_person(session, identity.subject, identity.email)
+        created = tokens.create(
+            session,
+            person_id=person.id,
+            name=TOKEN_NAME,
+            scopes=EVERY_SCOPE,  # as in a browser: what the person may do is asked again on each request
+            valid_for=timedelta(hours=state.settings.web.session_hours),
+            now=now,
+            actor=person.name,
+            request_id=request_id_of(request),
+        )
+    return created, person.name
 
 
 def _spend(session: Session, id_token: str, issued_at_s: int) -> None:

@@ -17,7 +17,9 @@ from sqlmodel import Session, col
 from starlette.responses import Response
 
 from governance.audit.log import record
+from governance.errors import Forbidden
 from governance.identity.model import Principal
+from governance.identity.oidc import Identity
 from governance.identity.people import principal_from, with_holdings
 from governance.identity.tables import Person, SpentIdToken, WebSession
 from governance.identity.tokens import digest
@@ -102,6 +104,12 @@ def close_session(session: Session, token: str, principal: Principal, now: datet
     """Sign out: the session is gone on the server, whoever still has the cookie."""
     _delete(session, token)
     record(session, principal.name, "session.close", "person", principal.name, request_id=request_id, at=now)
+
+
+def note_refusal(session: Session, identity: Identity, refused: Forbidden, now: datetime, request_id: str) -> None:
+    """Write down that somebody whom the provider knows, and we do not, wanted to sign in."""
+    name = identity.email or identity.subject
+    record(session, name, "session.refuse", "person", name, refused.detail, request_id=request_id, at=now)
 
 
 def set_cookie(response: Response, settings: Settings, name: str, token: str, lasts: timedelta) -> None:

@@ -201,8 +201,14 @@ def plain_sign_in_page(_request: Request, view: SignIn) -> Response:
 
 
 def _signed_in(request: Request, identity: Identity, next_path: str) -> Response:
-    with reading(request.app.state.engine) as session:
-        person = people.known_person(session, identity.subject, identity.email)
+    state = request.app.state
+    try:
+        with reading(state.engine) as session:
+            person = people.known_person(session, identity.subject, identity.email)
+    except Forbidden as refused:
+        with transaction(state.engine) as session:
+            sessions.note_refusal(session, identity, refused, state.clock(), request_id_of(request))
+        raise
     return _open(request, person, next_path, reason=f"identity provider: {identity.subject}")
 
 
