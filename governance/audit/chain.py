@@ -114,6 +114,8 @@ def head_from(value: Mapping[str, Any]) -> SignedHead:
     if not _SIGNATURE.fullmatch(value["signature"]):
         raise ValueError("a signature is 128 hexadecimal digits in lower case")
     sealed_at = datetime.strptime(value["sealed_at"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if instant(sealed_at) != value["sealed_at"]:  # strptime takes other spellings too: they would be changes unseen
+        raise ValueError("the time of a head is not as heads write it")
     return SignedHead(**{**value, "sealed_at": sealed_at})
 
 

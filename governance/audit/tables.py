@@ -44,3 +44,4 @@ class AuditSegment(Table, table=True):
     signature: str
     key_id: str
     sealed_at: datetime = instant()
+    shipped_at: datetime | None = instant(optional=True, index=True)  # when its head left this host
