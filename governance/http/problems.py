@@ -18,9 +18,11 @@ from urllib.parse import quote, urlsplit
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from governance.errors import GovernanceError, Unauthenticated
@@ -117,6 +119,8 @@ def respond(request: Request, error: Exception) -> Response:
         log.warning("a part does not answer", problem=problem.type, detail=problem.detail)
     elif problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request failed", problem=problem.type, exc_info=error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem = dataclasses.replace(problem, headers={"Allow": ", ".join(_methods_at(request))})
     if not wants_page(request):
         return JSONResponse(problem.document(), problem.status, headers=dict(problem.headers), media_type=MEDIA_TYPE)
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -225,6 +229,15 @@ def _http(error: HTTPException, request_id: str) -> Problem:
         request_id=request_id,
         headers=dict(error.headers or {}),
     )
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method that this address answers to. The router's own header names those of one route only."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if isinstance(route.original_route, Route) and route.path_regex.match(request.url.path):
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def _page(request: Request, problem: Problem) -> Response:

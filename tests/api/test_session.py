@@ -205,6 +205,10 @@ def test_the_secret_of_a_session_token_stands_in_no_log(site: Site, provider: is
     assert not any(answer.json()["token"] in row for row in rows)
 
 
+def test_an_address_names_every_method_that_it_answers_to(site: Site) -> None:
+    assert site.client.put("/api/v1/session").headers["Allow"] == "DELETE, GET, POST"
+
+
 def test_the_description_tells_of_problems_and_of_how_to_sign_in(site: Site) -> None:
     described = site.client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.1")

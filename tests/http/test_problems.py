@@ -89,6 +89,7 @@ def test_an_address_or_method_that_does_not_exist_is_a_problem_too(site: Site) -
     nowhere, method = site.client.get("/nowhere"), site.client.delete("/page")
     assert (nowhere.status_code, nowhere.json()["title"]) == (404, "Not Found")
     assert (method.status_code, method.headers["Allow"]) == (405, "GET")
+    assert site.client.delete("/me").headers["Allow"] == "GET, POST, PUT"  # of three routes at one address
 
 
 @pytest.mark.parametrize(
