@@ -215,11 +215,6 @@ class Terms:
 AS_ASKED = Terms()
 
 
-def ceiling_of(named: Mapping[str, int], asks: Asks) -> ResourceList:
-    """The whole footprint that an approver grants who names some resources: the rest is left as it was asked."""
-    return ResourceList({**asks.after, **named})
-
-
 def check_terms(terms: Terms, asks: Asks, valid_from: datetime, valid_until: datetime, now: datetime) -> None:
     """Raises BadInput for terms that give more than was asked, nothing at all, or a time that is over."""
     for name, value in (terms.ceiling or {}).items():

@@ -18,7 +18,7 @@ from governance.admission.model import Decision
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
 from governance.change import decide as changes
-from governance.change.model import AS_ASKED, Terms, ceiling_of
+from governance.change.model import AS_ASKED, Terms
 from governance.change.submit import submit
 from governance.change.tables import Freeze, Grant
 from governance.db.session import make_engine, reading, transaction
@@ -238,7 +238,7 @@ def test_an_exception_for_less_admits_what_was_granted_and_no_more(hospital: Hos
     denied = hospital.ask(scale(made, 20))
     with reading(hospital.engine) as session:
         asks = denial_of(session, decision_of(session, denied.id)).asks
-    approve(hospital, denied, Terms(ceiling=ceiling_of({GPU: 18}, asks)))
+    approve(hospital, denied, Terms.at_most(asks, {GPU: 18}))
     assert not hospital.ask(scale(made, 20)).allowed
     assert not hospital.ask(scale(made, 19)).allowed
     assert hospital.ask(scale(made, 18)).allowed
