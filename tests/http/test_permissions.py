@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from governance.api import ground
 from governance.db.session import transaction
-from governance.http.permissions import public, requires, undeclared_routes, visitor
+from governance.http.permissions import public, refuse_undeclared, requires, undeclared_routes, visitor
 from governance.identity import tokens
 from governance.identity.model import EVERY_SCOPE, Permission
 from governance.identity.tables import RoleBinding
@@ -152,7 +152,10 @@ def with_plain_route() -> FastAPI:
 def test_a_route_that_declares_nothing_is_found_wherever_it_hides(
     make: Callable[[], FastAPI], found: list[str]
 ) -> None:
-    assert undeclared_routes(make()) == found
+    app = make()
+    assert undeclared_routes(app) == found
+    with pytest.raises(RuntimeError, match="without a declared permission"):
+        refuse_undeclared(app)
 
 
 @pytest.mark.parametrize("declared", [public, visitor, requires(Permission.AUDIT_READ)])
@@ -182,3 +185,4 @@ def test_sign_in_and_the_ground_of_the_api_declare_theirs() -> None:
     signin.mount(app, demo())
     app.include_router(ground.api())
     assert undeclared_routes(app) == []
+    refuse_undeclared(app)
