@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import structlog
 from fastapi import Depends, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from governance import __version__
+from governance.api import changes, configuration, decisions, quota, tokens
+from governance.api.ground import api
 from governance.bootstrap import Parts
 from governance.db.session import reading
 from governance.db.together import database_time
 from governance.errors import DatabaseUnavailable
 from governance.http.ground import mount_ground
-from governance.http.permissions import public
+from governance.http.permissions import public, refuse_undeclared
 from governance.policy.factory import health
-from governance.web import signin
+from governance.web.mount import mount_pages
 from webhooks.kubernetes import routes as kubernetes
-
-_log = structlog.get_logger(__name__)
 
 
 def webhook_app(parts: Parts) -> FastAPI:
@@ -35,9 +34,11 @@ def web_app(parts: Parts) -> FastAPI:
         title="governance", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
     mount_ground(app, parts.engine, parts.settings)
-    app.state.parts = parts
-    signin.mount(app, parts.settings)
+    app.state.policy = parts.policy
+    app.include_router(api(configuration.router, quota.router, decisions.router, changes.router, tokens.router))
+    mount_pages(app, parts.settings, lambda: parts.policy.rules)
     _add_health(app, parts)
+    refuse_undeclared(app)
     return app
 
 

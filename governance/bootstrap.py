@@ -21,6 +21,9 @@ from governance.admission.model import Request
 from governance.db.base import metadata as metadata
 from governance.db.session import make_engine
 from governance.errors import BadInput, ClusterUnavailable
+from governance.notify.email import email_channel
+from governance.notify.outbox import Channel
+from governance.notify.webhook import webhook_channel
 from governance.policy.factory import make_policy_engine
 from governance.policy.model import PolicyEngine
 from governance.quota.model import Declaration
@@ -91,3 +94,13 @@ def keep_surroundings(parts: Parts, stop: threading.Event) -> None:
     """Follow what surrounds the objects of every cluster that can be read."""
     for watched in parts.clusters.values():
         watched.around.keep(watched.api, stop)
+
+
+def channels_of(settings: Settings) -> dict[str, Channel]:
+    """How messages leave: by the channels that the settings configure. Raises BadInput for one that cannot work."""
+    channels: dict[str, Channel] = {}
+    if settings.mail.host:
+        channels["email"] = email_channel(settings.mail, settings.web.public_url)
+    if settings.outbound.url:
+        channels["webhook"] = webhook_channel(settings.outbound)
+    return channels

@@ -1,4 +1,4 @@
-"""`governance serve`: the doors. One process, two listeners: TLS for clusters; pages and API for people and programs."""
+"""`governance serve`: the doors. One process, two listeners: one for clusters, one for people and programs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from governance import logs
 from governance.app import web_app, webhook_app
 from governance.bootstrap import build, keep_surroundings
 from governance.cli.worker import start_loops
@@ -30,6 +31,7 @@ class _Listener(uvicorn.Server):
 
 def serve(settings: Settings, *, with_worker: bool = False) -> None:
     """Run the doors until SIGTERM or SIGINT; `with_worker` runs the worker's loops beside them, for one-process use."""
+    logs.configure(settings.log_level)
     parts = build(settings)
     stop = threading.Event()
     keep_surroundings(parts, stop)

@@ -10,21 +10,32 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
-from governance.bootstrap import Parts, build, keep_surroundings
+from governance import clock, logs
+from governance.audit.keys import load_key
+from governance.audit.seal import seal_and_ship
+from governance.bootstrap import Parts, build, channels_of, keep_surroundings
+from governance.change.endings import expire_due
+from governance.change.freezes import extend_calendars
 from governance.errors import GovernanceError
+from governance.notify.outbox import deliver_due
 from governance.settings import Settings
 from webhooks.kubernetes.watch import Follower, keep_following
 
 _RETRY_S = 5.0
+_DELIVER_EVERY_S = 1.0
+_EXPIRE_EVERY_S = 10.0
+_CALENDARS_EVERY_S = 3600.0
 
 _log = structlog.get_logger(__name__)
 
 
 def work(settings: Settings) -> None:
     """Run the loops until SIGTERM or SIGINT."""
+    logs.configure(settings.log_level)
     parts = build(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,15 +50,34 @@ def work(settings: Settings) -> None:
 
 def start_loops(parts: Parts, stop: threading.Event) -> list[threading.Thread]:
     """Start every loop in a thread of its own; they end soon after `stop` is set."""
-    holder = f"{socket.gethostname()}/{os.getpid()}"
-    loops: list[Callable[[], None]] = []
-    for name, watched in parts.clusters.items():
-        follower = Follower(parts.engine, watched.api, name, watched.around)
-        loops.append(lambda follower=follower: keep_following(follower, holder, stop))  # type: ignore[misc]
-    threads = [threading.Thread(target=loop, name=f"loop-{number}", daemon=True) for number, loop in enumerate(loops)]
+    loops = {**_following(parts, stop), **_chores(parts, stop)}
+    threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
     for thread in threads:
         thread.start()
     return threads
+
+
+def _following(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
+    holder = f"{socket.gethostname()}/{os.getpid()}"
+    followers = {
+        name: Follower(parts.engine, watched.api, name, watched.around) for name, watched in parts.clusters.items()
+    }
+    return {f"follow-{name}": partial(keep_following, one, holder, stop) for name, one in followers.items()}
+
+
+def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
+    engine, settings = parts.engine, parts.settings
+    channels = channels_of(settings)
+    chores: dict[str, tuple[float, Callable[[], object]]] = {
+        "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
+        "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, clock.now())),
+        "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, clock.now())),
+    }
+    if settings.audit.signing_key is not None:
+        key = load_key(settings.audit.signing_key)
+        seal = partial(seal_and_ship, engine, key, settings.audit.ship_to)
+        chores["seal"] = (settings.audit.seal_interval_ms / 1000, lambda: seal(clock.now()))
+    return {name: partial(every, interval_s, act, stop) for name, (interval_s, act) in chores.items()}
 
 
 def every(interval_s: float, act: Callable[[], object], stop: threading.Event) -> None:
