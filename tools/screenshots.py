@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.web.gallery import browser, serve  # noqa: E402  (the checkout's tests are not installed)
+from tests.parts.browser import start  # noqa: E402  (the checkout's tests are not installed)
+from tests.web.gallery import serve  # noqa: E402
 from tests.web.samples import all_samples  # noqa: E402
 
 _WIDTHS = {"wide": 1280, "phone": 390}
@@ -25,7 +26,7 @@ def main() -> None:
     wanted = parser.parse_args()
     wanted.to.mkdir(parents=True, exist_ok=True)
     samples = [sample for sample in all_samples() if wanted.only in sample.name]
-    with serve() as url, browser() as chromium:
+    with serve() as url, start() as chromium:
         for theme in ("light", "dark"):
             for width_name, width in _WIDTHS.items():
                 context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)

@@ -10,14 +10,14 @@ from sqlmodel import Session, col, select
 
 from governance.admission.sentences import sentence
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import listed, phrase
+from governance.admission.wording import is_gpu, listed, phrase, scarcest_first
 from governance.change.model import Asks, Denial, QuotaRow
 from governance.errors import BadInput, NotFound
 from governance.identity.tables import Node
 from governance.policy.model import Finding, Need
 from governance.units import ResourceList
 
-_NAMED = 3  # more resources than these are counted in a sentence, not named
+_NAMED = 2  # more resources than these are not named in a sentence; where GPUs rise, they alone are
 
 
 def decision_of(session: Session, decision_id: UUID) -> DecisionRow:
@@ -105,11 +105,9 @@ def _node_id(labels: Mapping[str, str], label: str) -> str:
 
 def what_is_asked(row: DecisionRow, increase: ResourceList) -> str:
     """`6 more GPUs and 12 more cores of CPU in radiology/ct-training`: what rises, in the words of a sentence."""
-    scarce = sorted(
-        increase, key=lambda name: (name.startswith(("count/", "pods", "limits.")), "/gpu" not in name, name)
-    )
-    named = [phrase(name, increase[name], more=True) for name in scarce if not name.startswith(("count/", "limits."))]
-    what = listed(named[:_NAMED]) or f"a change of {row.name}"
+    rising = [name for name in sorted(increase, key=scarcest_first) if not name.startswith(("count/", "limits."))]
+    named = [name for name in rising if is_gpu(name)] or rising[:_NAMED]
+    what = listed(phrase(name, increase[name], more=True) for name in named) or f"a change of {row.name}"
     return f"{what} in {where(row)}"
 
 

@@ -35,6 +35,7 @@ _COUNTS = {
     "cronjobs.batch": "Cron jobs",
 }
 _CLASS_SUFFIX = ".storageclass.storage.k8s.io/requests.storage"
+_LONG = 99_999
 _BINARY = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -56,6 +57,15 @@ def noun(resource: str) -> str:
     """The same inside a sentence: `GPUs`, `memory`, `load balancers`."""
     title = resource_title(resource)
     return title if title[:2].isupper() or title == "vCPUs" else f"{title[0].lower()}{title[1:]}"
+
+
+def scarcest_first(resource: str) -> tuple[int, str]:
+    """For sorting: what is scarce and people speak of first, then what machines count."""
+    ranks = (is_gpu(resource), resource == "requests.cpu", resource == "requests.memory", resource == "credits")
+    if any(ranks):
+        return ranks.index(True), resource
+    counted = resource.startswith(("count/", "limits.")) or resource in {"pods", "cpu", "memory"}
+    return len(ranks) + counted, resource
 
 
 def is_gpu(resource: str) -> bool:
@@ -81,9 +91,17 @@ def unit_for(resource: str, amounts: Iterable[int]) -> Unit:
     if resource == "credits":
         return Unit(1_000_000, "", 0 if all(one % 1_000_000 == 0 for one in values) else 2)
     if is_bytes(resource):
-        power = max((step for step in range(len(_BINARY)) if 1024**step <= largest), default=3)
+        power = _power(min(values, default=1024**3), largest)
         return Unit(1024**power, _BINARY[power], _decimals(values, 1024**power))
     return Unit(1, "", 0)
+
+
+def _power(smallest: int, largest: int) -> int:
+    """The unit in which the smallest amount is still a whole one, unless the largest becomes too long to read."""
+    power = max(step for step in range(len(_BINARY)) if 1024**step <= max(smallest, 1))
+    while power + 1 < len(_BINARY) and largest // 1024**power > _LONG:
+        power += 1
+    return power
 
 
 def _decimals(amounts: Iterable[int], divisor: int) -> int:

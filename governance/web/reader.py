@@ -93,6 +93,11 @@ class Nodes:
         found = [one for one in self.by_id.values() if one.name == short]
         return min(found, key=lambda one: (one.retired_at is not None, one.kind), default=None)
 
+    def titles(self) -> dict[str, str]:
+        """Titles by id, and by the name under which policy knows a node."""
+        by_id = {str(one.id): one.title for one in self.by_id.values()}
+        return {self.label(one.id): one.title for one in self.by_id.values()} | by_id
+
     def root_title(self) -> str:
         """What the whole is called."""
         roots = self.children.get(None, ())

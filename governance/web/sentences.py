@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from governance.admission.asking import violation_sentences
 from governance.admission.tables import DecisionRow
 from governance.admission.wording import SPACE, amount_text, noun, percent, unit_for
 from governance.change.model import QuotaRow
@@ -76,3 +77,30 @@ def consequence(rows: Sequence[QuotaRow], titles: Mapping[str, str]) -> str:
         over = amount_text(after - limit, unit)
         return f"{title} would take {of}: {over} more than it may."
     return f"{title} would be at {percent(after, limit)} of its {name}: {of}."
+
+
+def reasons(found: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> tuple[str, ...]:
+    """Violations or warnings as they are stored, each as a whole sentence.
+
+    Args:
+        titles: nodes as policy named them, to what people call them.
+    """
+    return tuple(
+        _headroom(one, titles) or _whole(text) for one, text in zip(found, violation_sentences(found), strict=True)
+    )
+
+
+def _headroom(found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    if found["code"] != "headroom":
+        return ""
+    resource = found["resource"]
+    unit = unit_for(resource, (found["requested"], found["used"], found["limit"]))
+    requested, used, limit = (amount_text(found[one], unit) for one in ("requested", "used", "limit"))
+    name = noun(resource)
+    what = f"{unit.label} of {name}" if unit.label else name
+    title = titles.get(found["node"], found["node"])
+    return f"{title} may take {limit}{SPACE}{what} and has {used}; {requested} more were requested."
+
+
+def _whole(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,31 +1,18 @@
-"""The sample pages behind a local server with the content security policy that production sends, and a browser."""
+"""The sample pages behind a local server with the content security policy that production sends."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
-from playwright.sync_api import Browser, sync_playwright
 
 from governance.errors import NotFound
+from governance.http.security import content_security_policy
 from governance.web import assets
 from governance.web.render import page
+from tests.http.site import listening
 from tests.web.samples import all_samples
-
-POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def application() -> FastAPI:
@@ -39,7 +26,7 @@ def application() -> FastAPI:
         if sample is None:
             raise NotFound("There is no such sample.")
         answer = page(sample.template, sample.shell, sample.view)
-        answer.headers["Content-Security-Policy"] = POLICY
+        answer.headers["Content-Security-Policy"] = content_security_policy("nobody-knows-it")
         return answer
 
     async def sent(path: str, request: Request) -> Response:
@@ -55,29 +42,5 @@ def application() -> FastAPI:
 @contextmanager
 def serve() -> Iterator[str]:
     """The address of a server that shows the samples."""
-    server = uvicorn.Server(uvicorn.Config(application(), host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.02)
-            if not thread.is_alive():
-                raise RuntimeError("the sample server did not start")
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Chromium, with nothing kept from earlier runs."""
-    with TemporaryDirectory() as downloads, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=list(_FLAGS), downloads_path=downloads
-        )
-        try:
-            yield chromium
-        finally:
-            chromium.close()
+    with listening(application()) as url:
+        yield url

@@ -83,7 +83,8 @@ PENDING = ChangePage(
     chips=(Badge("over its own limit", "alert-triangle", "caution"), Badge("production", "server", "neutral")),
     differences=DIFFERENCES,
     facts=FACTS,
-    quotas=(RADIOLOGY, IMAGING),
+    quotas=(RADIOLOGY,),
+    quotas_more=(IMAGING,),
     needs=NEEDS,
     timeline=TIMELINE,
     review=REVIEW,
@@ -94,14 +95,16 @@ OWN = replace(
     review=ReviewForm(may="You asked for this change, so someone else must approve it."),
     may_withdraw=True,
 )
+_WRONG = (
+    Problem("note", "Say why: a rejection needs a note."),
+    Problem("less-0", "GPUs: 9 is more than the 8 that were asked for."),
+)
 REFUSED_FORM = replace(
     PENDING,
+    problems=_WRONG,
     review=replace(
         REVIEW,
-        problems=(
-            Problem("note", "Say why: a rejection needs a note."),
-            Problem("less-0", "GPUs: 9 is more than the 8 that were asked for."),
-        ),
+        problems=_WRONG,
         open_terms=True,
         less=(replace(LESS[0], value="9"), *LESS[1:]),
     ),
@@ -145,6 +148,7 @@ ASK = AskPage(
     differences=DIFFERENCES,
     facts=FACTS,
     quotas=(RADIOLOGY,),
+    quotas_more=(),
     reasons=("GPUs: 6 requested, 10 used, limit 12 of Radiology (rule headroom-gpu).",),
     needs=tuple(replace(need, done=False, approved_by=(), who_can="3 people can") for need in NEEDS),
     may="",

@@ -7,19 +7,19 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from governance.admission.asking import denial_of, violation_sentences
+from governance.admission.asking import denial_of
 from governance.admission.tables import DecisionRow
 from governance.change.circle import circle_of, nobody_can
 from governance.change.model import WINDOW_MAX, Denial, show_number
 from governance.change.submit import needs_of, open_change
 from governance.errors import BadInput, NotFound
 from governance.identity.model import Permission, allows
-from governance.units import ResourceList
 from governance.web.queries.decisions import BADGES, SHORT_ID, differences_of, find_decision, request_facts
 from governance.web.queries.meters import path_meters
 from governance.web.queries.needs import asked_needs
 from governance.web.reader import Nodes, Reader, nodes_of
 from governance.web.sentences import consequence
+from governance.web.sentences import reasons as sentences_of
 from governance.web.views.change import AskPage
 from governance.web.views.parts import Problem
 
@@ -49,19 +49,19 @@ def ask_page(
     existing = open_change(session, denial.digest)
     name = show_number(existing.number) if existing else ""
     asks = denial.asks
+    pressed, roomy = path_meters(session, nodes, denial.project_id, asks.quota, adding=True)
     today = reader.now.astimezone(reader.zone).date()
     return AskPage(
         decision=str(row.id)[-SHORT_ID:],
         decision_href=f"/decisions/{row.id}",
         sentence=_sentence(row, asks.what, reader),
-        consequence=consequence(asks.quota, {str(one.id): one.title for one in nodes.by_id.values()}),
+        consequence=consequence(asks.quota, nodes.titles()),
         status=BADGES[row.outcome],
         differences=differences_of(asks.changes, asks.before, asks.after, row),
         facts=request_facts(row, nodes),
-        quotas=path_meters(
-            session, nodes, denial.project_id, ResourceList({one.resource: one.increase for one in asks.quota})
-        ),
-        reasons=tuple(f"{text[:1].upper()}{text[1:]}." for text in violation_sentences(row.violations)),
+        quotas=pressed,
+        quotas_more=roomy,
+        reasons=sentences_of(row.violations, nodes.titles()),
         needs=asked_needs(needs, circle, nodes),
         may=_why_not(row, denial, nodes, reader) or nobody_can(needs, circle),
         existing=name,

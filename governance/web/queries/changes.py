@@ -227,7 +227,7 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
     decision = session.get(DecisionRow, change.decision_id)
     pending, mine = _open(change), change.requester_id == reader.principal.person_id
     requester = people_names(session, {change.requester_id})[change.requester_id]
-    adds = ResourceList({row.resource: row.increase for row in asks.quota}) if _still_adds(change) else ResourceList()
+    pressed, roomy = path_meters(session, nodes, change.project_id, asks.quota, adding=_still_adds(change))
     return ChangePage(
         name=show_number(change.number),
         href=f"/changes/{show_number(change.number)}",
@@ -236,13 +236,14 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
         needs_line=needs_line(standing, nodes) if pending else "",
         decide_by=reader.deadline(change.decide_by) if pending else None,
         sentence=sentence_of(change, requester, reader),
-        consequence=consequence(asks.quota, {str(one.id): one.title for one in nodes.path(change.project_id)}),
+        consequence=consequence(asks.quota, nodes.titles()),
         chips=_chips(change, asks, nodes),
         differences=differences_of(asks.changes, asks.before, asks.after, decision),
         facts=request_facts(decision, nodes) if decision else (),
-        quotas=path_meters(session, nodes, change.project_id, adds),
+        quotas=pressed,
+        quotas_more=roomy,
         needs=needs_view(session, standing, nodes, reader),
-        timeline=change_timeline(session, change, decision, reader),
+        timeline=change_timeline(session, change, decision, nodes.titles(), reader),
         review=_review(standing, asks, reader, allowed, typed) if pending else None,
         outcome=_outcome(standing, reader, requester),
         may_withdraw=mine and State(change.state) in {State.PENDING, State.APPROVED, State.SCHEDULED},

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
-from governance.admission.asking import asks_of, labels_of, violation_sentences
+from governance.admission.asking import asks_of, labels_of
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import SPACE, percent, resource_title, things, unit_for
+from governance.admission.wording import SPACE, percent, resource_title, scarcest_first, things, unit_for
 from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import BadInput, Forbidden, NotFound
@@ -24,7 +24,7 @@ from governance.units import ResourceList
 from governance.web.formats import number
 from governance.web.queries.trail import events_of
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
-from governance.web.sentences import asked, consequence, decided, kind_title
+from governance.web.sentences import asked, consequence, decided, kind_title, reasons
 from governance.web.urls import with_query
 from governance.web.views.change import Filter
 from governance.web.views.decision import DecisionLine, DecisionList, DecisionPage, QuotaFact, Reason
@@ -119,12 +119,8 @@ def _line(row: DecisionRow, nodes: Nodes, reader: Reader) -> DecisionLine:
         who=f"by {row.actor} in {row.scope}",
         at=reader.moment(row.at),
         times=row.count,
-        why=_upper("; ".join(violation_sentences(row.violations)) + ".") if row.violations else "",
+        why=" ".join(reasons(row.violations, nodes.titles())),
     )
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _id(text: str) -> UUID:
@@ -161,7 +157,7 @@ def decision_page(session: Session, reader: Reader, text: str, rules: Mapping[st
     asks = asks_of(row, labels | {one["node"]: "" for one in row.facts.get("quota", ()) if one["node"] not in labels})
     change = _change_of(session, row)
     denied = row.outcome == "deny"
-    titles = {str(one.id): one.title for one in nodes.by_id.values()}
+    titles = nodes.titles()
     return DecisionPage(
         name=str(row.id)[-SHORT_ID:],
         sentence=decided(row),
@@ -172,9 +168,11 @@ def decision_page(session: Session, reader: Reader, text: str, rules: Mapping[st
         last_seen=reader.moment(row.last_seen_at),
         differences=differences_of(asks.changes, asks.before, asks.after, row),
         request=request_facts(row, nodes),
-        violations=_reasons(row.violations, rules),
-        warnings=_reasons(row.warnings, rules),
-        quota=tuple(_quota(one, labels, nodes) for one in row.facts.get("quota", ())),
+        violations=_reasons(row.violations, rules, titles),
+        warnings=_reasons(row.warnings, rules, titles),
+        quota=tuple(
+            _quota(one, labels, nodes) for one in sorted(row.facts.get("quota", ()), key=_pressed, reverse=True)
+        ),
         known=_known(row, reader),
         versions=_versions(row),
         approvals=_approvals(session, row, reader),
@@ -212,7 +210,7 @@ def differences_of(
             Difference(_CHANGE_TITLES.get(path, path), "", _shown(value), subject)
             for path, value in sorted(changes.items())
         ]
-    for name in sorted(set(before) | set(after), key=lambda one: (one.startswith(("count/", "limits.")), one)):
+    for name in sorted(set(before) | set(after), key=scarcest_first):
         if before[name] == after[name]:
             continue
         unit = unit_for(name, (before[name], after[name]))
@@ -244,17 +242,25 @@ def request_facts(row: DecisionRow, nodes: Nodes) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-def _reasons(found: Sequence[Mapping[str, Any]], rules: Mapping[str, Rule]) -> tuple[Reason, ...]:
-    sentences = violation_sentences(found)
+def _reasons(
+    found: Sequence[Mapping[str, Any]], rules: Mapping[str, Rule], titles: Mapping[str, str]
+) -> tuple[Reason, ...]:
+    sentences = reasons(found, titles)
     return tuple(
         Reason(
-            _upper(sentence) + ".",
+            sentence,
             rules[one["code"]].title if one["code"] in rules else "",
             one["code"],
             rules[one["code"]].solution if one["code"] in rules else "",
         )
         for one, sentence in zip(found, sentences, strict=True)
     )
+
+
+def _pressed(one: Mapping[str, Any]) -> tuple[bool, int]:
+    """What is pressed hardest first, what has no limit last."""
+    limit = one["limit"]
+    return limit is not None, (one["used"] + one["increase"]) * 1_000_000 // max(limit or 1, 1)
 
 
 def _quota(one: Mapping[str, Any], labels: Mapping[str, str], nodes: Nodes) -> QuotaFact:
@@ -268,7 +274,7 @@ def _quota(one: Mapping[str, Any], labels: Mapping[str, str], nodes: Nodes) -> Q
         increase=number(name, one["increase"], unit),
         used=number(name, one["used"], unit),
         limit=None if limit is None else number(name, limit, unit),
-        after="" if limit is None else percent(after, limit),
+        after="–" if limit is None else percent(after, limit),
         over=limit is not None and one["increase"] > 0 and after > limit,
     )
 

@@ -22,7 +22,7 @@ from governance.web.views.parts import Freeze
 
 _WAITING_SHOWN = 5
 _MINE_SHOWN = 5
-_METERS_SHOWN = 6
+_METERS_SHOWN = 4
 
 
 def home(session: Session, reader: Reader) -> Home:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
+from governance.admission.wording import scarcest_first
+from governance.change.model import QuotaRow
+from governance.identity.tables import Node
 from governance.quota.model import LIVE
 from governance.quota.tables import Charge, Usage
 from governance.units import EMPTY, ResourceList
@@ -16,6 +19,8 @@ from governance.web.reader import Nodes, href_of
 from governance.web.views.change import NodeMeters
 from governance.web.views.parts import Meter
 
+_PRESSED = 750_000  # of a million: from three quarters on a limit is shown without asking
+_PRESSED_LEAST = 2  # so many are shown in any case
 _HIDDEN = ("limits.", "count/")  # shown on the node's own page, not where room is short
 
 
@@ -81,18 +86,40 @@ def ledger_of(session: Session, node_ids: Collection[UUID]) -> Ledger:
     return Ledger({node: tuple(rows) for node, rows in usage.items()}, held)
 
 
-def path_meters(session: Session, nodes: Nodes, project_id: UUID, adds: ResourceList) -> tuple[NodeMeters, ...]:
-    """The meters of what rises, at every node of the path where a limit stands; the project first."""
+def path_meters(
+    session: Session, nodes: Nodes, project_id: UUID, asked: Sequence[QuotaRow], *, adding: bool
+) -> tuple[tuple[NodeMeters, ...], tuple[NodeMeters, ...]]:
+    """The limits that a request touches on its way up: those that it presses, and those that have room.
+
+    Args:
+        asked: what rises at each node, as it was decided on; a parent may rise by less than its child.
+        adding: whether it is still to be added; once it is used, usage holds it.
+    """
     path = nodes.path(project_id)
     ledger = ledger_of(session, [node.id for node in path])
-    found: list[NodeMeters] = []
-    for node in path:
-        limited = {row.resource for row in ledger.usage.get(node.id, ()) if row.hard is not None}
-        shown = limited & {name for name in adds if not name.startswith(_HIDDEN)} or limited & set(adds)
-        meters = ledger.meters(node.id, adds, only=shown)
-        if meters:
-            found.append(NodeMeters(node.title, href_of(node), tuple(meters)))
-    return tuple(found)
+    rising: dict[str, dict[str, int]] = {}
+    for row in asked:
+        rising.setdefault(row.node_id, {})[row.resource] = row.increase
+    touched = [
+        (node, row, ResourceList(rising.get(str(node.id), {})) if adding else EMPTY)
+        for node in path
+        for row in sorted(ledger.usage.get(node.id, ()), key=lambda one: scarcest_first(one.resource))
+        if row.hard is not None and rising.get(str(node.id), {}).get(row.resource)
+    ]
+    hardest = sorted(touched, key=lambda one: fullness(one[1], one[2]), reverse=True)
+    pressed = [one for at, one in enumerate(hardest) if at < _PRESSED_LEAST or fullness(one[1], one[2])[1] >= _PRESSED]
+    chosen = {(one[0].id, one[1].resource) for one in pressed}
+    first = [one for one in touched if (one[0].id, one[1].resource) in chosen]
+    rest = [one for one in touched if (one[0].id, one[1].resource) not in chosen]
+    return _by_node(first, ledger), _by_node(rest, ledger)
+
+
+def _by_node(touched: Sequence[tuple[Node, Usage, ResourceList]], ledger: Ledger) -> tuple[NodeMeters, ...]:
+    found: dict[UUID, NodeMeters] = {}
+    for node, row, adds in touched:
+        earlier = found[node.id].meters if node.id in found else ()
+        found[node.id] = NodeMeters(node.title, href_of(node), (*earlier, ledger.meter(row, adds)))
+    return tuple(found.values())
 
 
 def short_list(ledger: Ledger, node_id: UUID, most: int) -> tuple[tuple[Meter, ...], int]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
-from governance.admission.asking import violation_sentences
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
 from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.identity.tables import Person
 from governance.web.reader import Reader
+from governance.web.sentences import reasons
 from governance.web.views.parts import Event, Tone
 
 _EVENTS_MAX = 200
@@ -63,21 +63,25 @@ def _view(row: AuditEvent, who: str, reader: Reader) -> Event:
 
 
 def change_timeline(
-    session: Session, change: ChangeRequest, decision: DecisionRow | None, reader: Reader
+    session: Session,
+    change: ChangeRequest,
+    decision: DecisionRow | None,
+    titles: Mapping[str, str],
+    reader: Reader,
 ) -> tuple[Event, ...]:
     """From the denial to the end."""
-    denied = () if decision is None else (_denial(decision, reader),)
+    denied = () if decision is None else (_denial(decision, titles, reader),)
     return (*denied, *events_of(session, "change", show_number(change.number), reader), *_used(session, change, reader))
 
 
-def _denial(decision: DecisionRow, reader: Reader) -> Event:
-    why = "; ".join(violation_sentences(decision.violations))
+def _denial(decision: DecisionRow, titles: Mapping[str, str], reader: Reader) -> Event:
+    why = " ".join(reasons(decision.violations, titles))
     times = f", {decision.count} times" if decision.count > 1 else ""
     return Event(
         reader.clock(decision.at),
         "circle-x",
         "",
-        f"Denied{times}: {why}.",
+        f"Denied{times}: {why}",
         "bad",
         link_text="The decision",
         link=f"/decisions/{decision.id}",

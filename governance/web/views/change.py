@@ -68,7 +68,8 @@ class ChangePage:
     chips: tuple[Badge, ...]
     differences: tuple[Difference, ...]
     facts: tuple[Fact, ...]
-    quotas: tuple[NodeMeters, ...]
+    quotas: tuple[NodeMeters, ...]  # the limits that it presses
+    quotas_more: tuple[NodeMeters, ...]  # those that have room
     needs: tuple[Need, ...]
     timeline: tuple[Event, ...]
     review: ReviewForm | None  # None: the change is decided
@@ -132,6 +133,7 @@ class AskPage:
     differences: tuple[Difference, ...]
     facts: tuple[Fact, ...]
     quotas: tuple[NodeMeters, ...]
+    quotas_more: tuple[NodeMeters, ...]
     reasons: tuple[str, ...]  # why it was denied
     needs: tuple[Need, ...]  # who would have to approve
     may: str  # empty: the reader may ask; else the reason why not

@@ -1,0 +1,134 @@
+"""The pages on a real ledger: the example hospital, with a denied scale in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from sqlalchemy import Engine, update
+from sqlmodel import Session, col, select
+
+from governance import clock
+from governance.admission.admit import Admission, admit
+from governance.admission.model import Decision
+from governance.change.tables import ChangeRequest
+from governance.configuration.apply import Applier, apply
+from governance.configuration.model import SourceFile
+from governance.db.session import reading, transaction
+from governance.http.ground import mount_ground
+from governance.policy.factory import make_policy_engine
+from governance.policy.model import PolicyEngine
+from governance.quota.tables import Cluster
+from governance.settings import Policy, Settings
+from governance.web.mount import mount_pages
+from tests.admission.conftest import create, scale, training
+from tests.http.site import listening
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "hospital"
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_VERSION = re.compile(r'name="version" value="(\d+)"')
+
+
+@dataclass(slots=True)
+class Live:
+    """The served pages, and the ledger behind them."""
+
+    url: str
+    app: FastAPI
+    engine: Engine
+    admission: Admission
+    denied: Decision
+    people: dict[str, httpx.Client] = field(default_factory=dict)
+
+    @property
+    def ask_path(self) -> str:
+        return f"/ask/{self.denied.id}"
+
+    def as_person(self, name: str) -> httpx.Client:
+        """A browser without scripts in which this person is signed in."""
+        if name not in self.people:
+            client = httpx.Client(
+                base_url=self.url,
+                headers={"Accept": "text/html", "Origin": self.url},
+                timeout=10,
+                follow_redirects=True,
+            )
+            client.post("/sign-in/demo", data={"person": name, "next": "/"}).raise_for_status()
+            self.people[name] = client
+        return self.people[name]
+
+    def send(self, name: str, page: str, action: str, **fields: str) -> httpx.Response:
+        """Open a page as a person, and send one of its forms."""
+        client = self.as_person(name)
+        opened = client.get(page).text
+        version = _VERSION.search(opened)
+        values = {"csrf_token": token_of(opened), **({"version": version[1]} if version else {}), **fields}
+        return client.post(action, data=values)
+
+    def ask(self, reason: str = "Backlog of 1,900 CT studies after the scanner outage.") -> str:
+        """Dr. Okafor asks for what was denied; the change's page."""
+        answer = self.send(
+            "okafor", self.ask_path, self.ask_path, reason=reason, reference="INC-22719", until=in_a_week()
+        )
+        answer.raise_for_status()
+        return answer.url.path
+
+    def changes(self) -> list[ChangeRequest]:
+        with reading(self.engine) as session:
+            return list(session.exec(select(ChangeRequest).order_by(col(ChangeRequest.number))))
+
+
+def token_of(page: str) -> str:
+    """The form token in a page."""
+    found = _TOKEN.search(page)
+    if found is None:
+        raise AssertionError("the page has no form token")
+    return found[1]
+
+
+def in_a_week() -> str:
+    """A day, as a date field sends it."""
+    return (clock.now() + timedelta(days=7)).date().isoformat()
+
+
+@contextmanager
+def serve(engine: Engine, policy: PolicyEngine) -> Iterator[Live]:
+    """Serve the pages on an empty database, after the example hospital was applied and one scale was denied."""
+    admission, denied = _story(engine, policy)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    with listening(app) as url:
+        settings = Settings(environment="demo", web={"public_url": url})  # type: ignore[arg-type]  # pydantic checks it
+        mount_ground(app, engine, settings)
+        mount_pages(app, settings, lambda: policy.rules)
+        live = Live(url, app, engine, admission, denied)
+        try:
+            yield live
+        finally:
+            for client in live.people.values():
+                client.close()
+
+
+def embedded() -> PolicyEngine:
+    """The default policy engine."""
+    return make_policy_engine(Policy())
+
+
+def _story(engine: Engine, policy: PolicyEngine) -> tuple[Admission, Decision]:
+    files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
+    apply(engine, files, Applier(None, "setup"), clock.now())
+    with transaction(engine) as session:
+        _enforce(session)
+    admission = Admission(engine, policy, "http://127.0.0.1", lambda _request: None)
+    train = create(training(10))
+    admit(admission, train)
+    return admission, admit(admission, scale(train, 18))
+
+
+def _enforce(session: Session) -> None:
+    session.connection().execute(update(Cluster).values(mode="enforce"))
