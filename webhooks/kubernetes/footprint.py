@@ -92,6 +92,15 @@ def wish_of(
     return wish
 
 
+def is_unseen(kind: str, source: Object) -> bool:
+    """Whether an object that can surge has a generation that its controller has not looked at.
+
+    Only then does `declaration_of` need `before` to tell a rolling update from a scale; without it the answer is the
+    larger of the two.
+    """
+    return kind in _ROLLING and _unseen(source)
+
+
 def governs(kind: str, around: Surroundings) -> bool:
     """Whether objects of this kind are known here."""
     return kind in _WISHES or kind in around.scalables
@@ -157,11 +166,10 @@ def _templated(
     unit = unit_of(stored, _namespace(source), around)
     view = running_view(stored)
     claim_units = [claim_unit(claim, around) for claim in claims]
-    if claims:
-        view["volumeClaims"] = [
-            {"name": text(claim, "metadata.name"), **one.as_dict()}
-            for claim, one in zip(claims, claim_units, strict=True)
-        ]
+    named_claims = {
+        f"spec.volumeClaimTemplates[{text(claim, 'metadata.name')}]": one.as_dict()
+        for claim, one in zip(claims, claim_units, strict=True)
+    }
     declaration = Declaration(
         kind=kind,
         replicas=replicas,
@@ -171,7 +179,7 @@ def _templated(
         template=template_hash(view),
         images=images_of(stored),
     )
-    return Wish(declaration, {**prune(fields), **flatten(view, f"{path}.spec")})
+    return Wish(declaration, {**prune(fields), **named_claims, **flatten(view, f"{path}.spec")})
 
 
 def _deployment(kind: str, source: Object, around: Surroundings) -> Wish:
@@ -295,13 +303,16 @@ def _rolled(declaration: Declaration, source: Object, before: Declaration | None
         behind = whole(status, "updatedNumberScheduled") < whole(status, "currentNumberScheduled")
     else:
         behind = whole(status, "replicas") > whole(status, "updatedReplicas")
-    generation = optional_whole(source, "metadata.generation")
-    unseen = generation is None or whole(status, "observedGeneration") < generation
     if before is None:
-        changed = generation is not None and generation > 1
+        changed = whole(source, "metadata.generation") > 1
     else:
         changed = before.rolling or before.template != declaration.template
-    return replace(declaration, rolling=behind or changing or (unseen and changed))
+    return replace(declaration, rolling=behind or changing or (changed and _unseen(source)))
+
+
+def _unseen(source: Object) -> bool:
+    generation = optional_whole(source, "metadata.generation")
+    return generation is None or whole(source, "status.observedGeneration") < generation
 
 
 _TEMPLATES = {

@@ -22,7 +22,7 @@ def pod_spec(**more: object) -> Json:
 
 
 def thing(
-    kind: str, spec: Json, *, api_version: str = "apps/v1", status: Json | None = None, **metadata: object
+    kind: str, spec: Json, *, api_version: str = "apps/v1", status: Json | None = None, metadata: Json | None = None
 ) -> Json:
     return {
         "apiVersion": api_version,

@@ -393,8 +393,7 @@ def test_pods_that_controllers_make_have_the_template_and_take_what_was_foretold
             if "storage" not in name and "claims" not in name
         }
         assert (pod.name, dict(pod.declaration.unit)) == (pod.name, unit)
-        if root.kind != "apps/statefulsets":
-            assert (pod.name, pod.declaration.template) == (pod.name, root.declaration.template)
+        assert (pod.name, pod.declaration.template) == (pod.name, root.declaration.template)
 
 
 def _root(pod: Request, foretold: dict[str, Request]) -> str:
