@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class Service:
 
     @property
     def web_url(self) -> str:
-        return f"http://127.0.0.1:{self.web_port}"
+        return f"https://127.0.0.1:{self.web_port}"
 
     def run(self, *commands: str) -> None:
         """Start `serve`, `worker`, or both, and wait until they are ready."""
@@ -44,9 +45,13 @@ class Service:
     def is_ready(self) -> bool:
         """Whether the doors say that everything an admission needs answers."""
         try:
-            return httpx.get(f"{self.web_url}/readyz", timeout=2).is_success
+            return httpx.get(f"{self.web_url}/readyz", timeout=2, verify=self.trust()).is_success
         except httpx.TransportError:
             return False
+
+    def trust(self) -> ssl.SSLContext:
+        """Trusts our own authority alone."""
+        return ssl.create_default_context(cafile=str(self.certificates.authority))
 
     def kill(self, *commands: str) -> None:
         """End these as a power cut would."""
@@ -66,16 +71,17 @@ def governance(*words: str) -> Sequence[str]:
 
 
 def configure(folder: Path, settings: Mapping[str, str]) -> Service:
-    """A service that is not started yet. `settings`: what differs from a demo installation, by environment variable."""
+    """A service in production settings, not started yet. `settings`: more of them, by environment variable."""
     certificates = issue(folder / "certificates", ["127.0.0.1"], datetime.now(UTC))
     webhook_port, web_port = free_port(), free_port()
     environment = {
-        "GOVERNANCE_ENVIRONMENT": "demo",
         "GOVERNANCE_WEBHOOK__PORT": str(webhook_port),
         "GOVERNANCE_WEBHOOK__CERTIFICATE": str(certificates.certificate),
         "GOVERNANCE_WEBHOOK__KEY": str(certificates.key),
         "GOVERNANCE_WEB__PORT": str(web_port),
-        "GOVERNANCE_WEB__PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+        "GOVERNANCE_WEB__PUBLIC_URL": f"https://127.0.0.1:{web_port}",
+        "GOVERNANCE_WEB__CERTIFICATE": str(certificates.certificate),
+        "GOVERNANCE_WEB__KEY": str(certificates.key),
         **settings,
     }
     return Service(folder, environment, certificates, webhook_port, web_port)

@@ -1,0 +1,142 @@
+"""The story, in order, on the real control plane: each test goes on where the one before it ended."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from governance.admission.tables import DecisionRow
+from governance.audit.tables import AuditEvent
+from governance.change.tables import ChangeRequest
+from governance.configuration.tables import ConfigRevision
+from tests.e2e import objects
+from tests.e2e.world import CLUSTER, CommandError, World, eventually
+from tests.parts.cluster import KubectlError
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+
+GPU = "requests.nvidia.com/gpu"
+GPU_SLOTS = {"nvidia.com/gpu": "16"}
+
+
+def refusal(world: World, *words: str, user: str = "okafor", stdin: str | None = None) -> str:
+    """What kubectl says when it is refused."""
+    with pytest.raises(KubectlError) as caught:
+        world.kubectl(*words, user=user, stdin=stdin)
+    return str(caught.value)
+
+
+def test_1_a_hospital_is_described_planned_and_applied(world: World, manifests: Path) -> None:
+    world.cli("migrate")
+    world.tokens["sato"] = world.cli("token", "bootstrap", "--person", "sato").strip()
+    world.service.run("serve")
+
+    planned = world.cli("plan", "-f", str(manifests))
+    assert "Department" in planned
+    assert "radiology" in planned
+    assert world.count(ConfigRevision) == 0
+    assert "Revision 1" in world.cli("apply", "-f", str(manifests))
+    again = world.cli("apply", "-f", str(manifests))
+    assert "Nothing changes" in again, again
+    assert world.count(ConfigRevision) == 1
+
+
+def test_1_a_bad_file_is_refused_whole_naming_file_line_and_field(world: World, manifests: Path) -> None:
+    bad = manifests / "bad.yaml"
+    bad.write_text(
+        "apiVersion: governance.io/v1\nkind: Department\nmetadata: {name: oncology}\n"
+        "spec: {title: Oncology, parent: st-elisabeth}\n---\n"
+        "apiVersion: governance.io/v1\nkind: Quota\nmetadata: {name: oncology}\n"
+        "spec:\n  for: {department: oncology}\n  hard:\n    cpu: many\n"
+    )
+    with pytest.raises(CommandError) as caught:
+        world.cli("apply", "-f", str(manifests))
+    bad.unlink()
+    assert caught.value.code == 3
+    assert re.search(r"bad\.yaml:12.*spec\.hard\.cpu", caught.value.error + caught.value.output), caught.value
+    assert "Nothing changes" in world.cli("plan", "-f", str(manifests))
+
+
+def test_2_the_cluster_observes_what_runs_then_enforces(world: World) -> None:
+    world.kubernetes.kubectl("create", "namespace", "ct-training")
+    for user in ("okafor", "lindqvist", "deployer"):
+        world.kubernetes.may(user, "edit", "ct-training")
+    world.create(objects.deployment("viewer", 2))  # there before this service is
+    for name in ("node-1", "node-2"):
+        world.kubernetes.kubectl(
+            "patch", "node", name, "--subresource=status", "--type=merge",
+            "-p", json.dumps({"status": {"capacity": GPU_SLOTS, "allocatable": GPU_SLOTS}}),
+        )  # fmt: skip
+    printed = world.cli(
+        "install", "kubernetes", "--cluster", CLUSTER, "--url", world.service.webhook_url,
+        "--ca", str(world.service.certificates.authority),
+    )  # fmt: skip
+    world.kubernetes.kubectl("apply", "-f", "-", stdin=printed)
+    world.kubernetes.kubectl("create", "clusterrolebinding", "watch", "--clusterrole=governance", "--user=governance")
+    world.service.run("worker")
+    eventually(lambda: world.mode() == "enforce", "the cluster enforces")
+    eventually(lambda: world.used("ct-training").get("requests.cpu") == 2000, "what ran before is charged")
+
+
+def test_2_a_deployment_within_quota_is_charged_on_every_level_and_its_pods_draw_on_it(world: World) -> None:
+    before = {node: world.used(node).get("requests.cpu", 0) for node in ("radiology", "imaging", "st-elisabeth")}
+    world.create(objects.deployment("ct-train", 2, gpus=1))
+    eventually(lambda: len(world.kubernetes.running_pods("ct-training", "app=ct-train")) == 2, "two pods run")
+    eventually(lambda: "apps/deployments/ct-training/ct-train" in world.charges("confirmed"), "the charge is confirmed")
+    assert world.used("ct-training")[GPU] == 2, "nothing is charged twice once the pods run"
+    assert world.used("radiology")[GPU] == 2
+    assert {node: world.used(node)["requests.cpu"] for node in before} == {
+        node: used + 2000 for node, used in before.items()
+    }
+
+
+def test_2_quota_show_prints_hard_held_used_available(world: World) -> None:
+    table = world.cli("quota", "show", "radiology")
+    assert all(word in table.lower() for word in ("hard", "held", "used", "available"))
+    shown = json.loads(world.cli("quota", "show", "radiology", "--output", "json"))
+    assert GPU in json.dumps(shown)
+
+
+def test_3_a_scale_beyond_the_quota_is_denied_at_the_scale_call(world: World) -> None:
+    said = refusal(world, "scale", "deployment/ct-train", "--replicas=20")
+    assert re.search(rf"{GPU}: requested 18, used 2, limit 17 of radiology \(rule radiology\)", said), said
+    assert f"{world.service.web_url}/ask/" in said
+
+
+@pytest.mark.parametrize(
+    ("made", "resource"),
+    [
+        pytest.param(objects.deployment("too-many", 40), "requests.cpu", id="apply"),
+        pytest.param(objects.pod("too-large", cpu="100"), "requests.cpu", id="bare pod"),
+        pytest.param(objects.job("too-wide", 40), "requests.cpu", id="job"),
+        pytest.param(objects.stateful_set("too-deep", 3, "40Ti"), "requests.storage", id="stateful set with claims"),
+        pytest.param(objects.daemon_set("everywhere", cpu="16"), "requests.cpu", id="daemon set"),
+        pytest.param(objects.claim("too-big", "120Ti"), "requests.storage", id="claim"),
+    ],
+)
+def test_3_the_same_for_every_kind_of_request(world: World, made: objects.Object, resource: str) -> None:
+    said = refusal(world, "apply", "-f", "-", stdin=json.dumps(made))
+    assert re.search(rf"{re.escape(resource)}: requested \S+, used \S+, limit \S+ of ", said), said
+    assert "/ask/" in said
+
+
+def test_3_the_same_for_load_balancers(world: World) -> None:
+    world.create(objects.load_balancer("one"), objects.load_balancer("two"))
+    said = refusal(world, "apply", "-f", "-", stdin=json.dumps(objects.load_balancer("three")))
+    assert "services.loadbalancers: requested 1, used 2, limit 2 of radiology" in said
+    world.kubectl("delete", "service", "one", "two")
+    eventually(lambda: "services" not in world.used("radiology"), "what was deleted is credited")
+
+
+def test_3_a_dry_run_says_the_same_and_writes_nothing(world: World) -> None:
+    def rows() -> tuple[int, ...]:
+        return tuple(world.count(table) for table in (DecisionRow, AuditEvent, ChangeRequest))
+
+    before, used = rows(), world.used("radiology")
+    said = refusal(world, "scale", "deployment/ct-train", "--replicas=20", "--dry-run=server")
+    assert f"{GPU}: requested 18, used 2, limit 17 of radiology" in said
+    world.kubectl("scale", "deployment/ct-train", "--replicas=3", "--dry-run=server")
+    assert (rows(), world.used("radiology")) == (before, used)
