@@ -190,8 +190,12 @@ class Terms:
     until: datetime | None = None
 
     @classmethod
-    def at_most(cls, asks: Asks, amounts: Mapping[str, int], until: datetime | None = None) -> Self:
-        """For at most these amounts of some resources, and as asked of the others."""
+    def at_most(cls, asks: Asks, amounts: dict[str, int], until: datetime | None = None) -> Self:
+        """For at most these amounts of some resources, and as asked of the others.
+
+        Args:
+            amounts: a dictionary and not a ResourceList: that one would forget a resource that is allowed nothing.
+        """
         return cls(ResourceList({**asks.after, **amounts}) if amounts else None, until)
 
     def as_dict(self) -> dict[str, Any] | None:

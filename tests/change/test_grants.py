@@ -37,7 +37,9 @@ def rows(session: Session) -> list[dict[str, Any]]:
 
 
 def found(session: Session, digest: str = DIGEST, after: ResourceList = ASKED, **more: Any) -> GrantFact | None:  # noqa: ANN401
-    return pick(rows(session), digest, more.get("subject", SUBJECT), after, more.get("now", SOON), more.get("charges", ()))
+    return pick(
+        rows(session), digest, more.get("subject", SUBJECT), after, more.get("now", SOON), more.get("charges", ())
+    )
 
 
 def use(session: Session, grant: GrantFact, charge: UUID, digest: str = DIGEST) -> list[int]:
