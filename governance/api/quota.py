@@ -1,0 +1,141 @@
+"""Quotas: the tree of departments and projects, and what each node may take, holds and has left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from governance.api.visible import nodes_under
+from governance.db.session import reading
+from governance.errors import NotFound
+from governance.http.permissions import requires
+from governance.identity import organisation
+from governance.identity.model import Permission, Principal
+from governance.identity.organisation import Branch
+from governance.identity.tables import Node
+from governance.quota.show import Status, status
+from governance.units import show_amount
+
+router = APIRouter(tags=["quota"])
+
+Reader = Annotated[Principal, Depends(requires(Permission.QUOTA_READ))]
+Reference = Annotated[
+    str, Path(min_length=1, max_length=100, description="A department's or project's name, or a node's id.")
+]
+
+
+class NodeShown(BaseModel):
+    """A department or a project."""
+
+    id: UUID
+    kind: str
+    name: str
+    title: str
+
+
+class BranchShown(NodeShown):
+    """A node with everything below it that the caller may see."""
+
+    children: list[BranchShown]
+
+
+class Amount(BaseModel):
+    """An amount in ledger units (millicores, bytes, counts), and as Kubernetes writes it."""
+
+    value: int
+    quantity: str
+
+
+class ResourceStatus(BaseModel):
+    """How one resource stands at a node.
+
+    `used` is confirmed by the cluster and `held` reserved by admissions that were not seen yet; both with what is below
+    the node. `kept` is guaranteed to nodes below and not used by them. `available` is what may still be taken, with
+    what can be borrowed. Without a limit, `hard` and `available` are null.
+    """
+
+    resource: str
+    hard: Amount | None
+    held: Amount
+    used: Amount
+    kept: Amount
+    available: Amount | None
+    borrowed: Amount
+    borrowing_limit: Amount | None
+    lending_limit: Amount | None
+    allowance: Amount
+    rule: str
+
+
+class QuotaShown(BaseModel):
+    """A node's way up to the root, and its resources by name."""
+
+    node: NodeShown
+    path: list[NodeShown]
+    resources: list[ResourceStatus]
+
+
+@router.get("/quota/tree")
+def tree(request: Request, principal: Reader) -> list[BranchShown]:
+    """The tree, as far as the caller may see it."""
+    with reading(request.app.state.engine) as session:
+        seen = nodes_under(session, principal, Permission.QUOTA_READ)
+        return [shown for branch in organisation.tree(session) for shown in _branches(branch, seen)]
+
+
+@router.get("/quota/nodes/{reference}")
+def show(request: Request, reference: Reference, principal: Reader) -> QuotaShown:
+    """How a department or project stands."""
+    with reading(request.app.state.engine) as session:
+        node = _node(session, reference, principal)
+        return QuotaShown(
+            node=_shown(node),
+            path=[_shown(one) for one in organisation.path_of(session, node.id)],
+            resources=[_status(one) for one in status(session, node.id)],
+        )
+
+
+def _node(session: Session, reference: str, principal: Principal) -> Node:
+    """The node; one that the caller may not see is answered as one that is not there."""
+    node = organisation.node_named(session, reference)
+    if node.id not in nodes_under(session, principal, Permission.QUOTA_READ):
+        raise NotFound(f"There is no department or project {reference}.", field="node")
+    return node
+
+
+def _branches(branch: Branch, seen: set[UUID]) -> list[BranchShown]:
+    """The branch, or, where its node may not be seen, what may be seen below it."""
+    below = [shown for child in branch.children for shown in _branches(child, seen)]
+    if branch.node.id not in seen:
+        return below
+    return [BranchShown(**_shown(branch.node).model_dump(), children=below)]
+
+
+def _shown(node: Node) -> NodeShown:
+    return NodeShown(id=node.id, kind=node.kind, name=node.name, title=node.title)
+
+
+def _status(one: Status) -> ResourceStatus:
+    def amount(value: int) -> Amount:
+        return Amount(value=value, quantity=show_amount(one.resource, value))
+
+    def limit(value: int | None) -> Amount | None:
+        return None if value is None else amount(value)
+
+    return ResourceStatus(
+        resource=one.resource,
+        hard=limit(one.hard),
+        held=amount(one.held),
+        used=amount(one.used),
+        kept=amount(one.kept),
+        available=limit(one.available),
+        borrowed=amount(one.borrowed),
+        borrowing_limit=limit(one.borrowing),
+        lending_limit=limit(one.lending),
+        allowance=amount(one.allowance),
+        rule=one.rule,
+    )

@@ -1,0 +1,83 @@
+"""The API of the small hospital, served over HTTP, with a token for each person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from governance import clock
+from governance.api import audit, changes, configuration, decisions, ground, quota, tokens
+from governance.bootstrap import metadata
+from governance.configuration.apply import Applier, apply
+from governance.db.session import make_engine, transaction
+from governance.http.ground import mount_ground
+from governance.identity import tokens as token_rows
+from governance.identity.model import EVERY_SCOPE
+from governance.identity.people import person_by_name
+from governance.settings import Database, Settings
+from tests.configuration.manifests import example
+from tests.http.site import listening
+
+PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "deployer")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where it listens, what is behind it, and the tokens by person."""
+
+    url: str
+    app: FastAPI
+    engine: Engine
+    tokens: dict[str, str]
+
+    def call(self, person: str | None, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401
+        """Call as this person, or as nobody."""
+        headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person else {}
+        return httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=20, **options)
+
+
+def new_app(engine: Engine) -> FastAPI:
+    app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    mount_ground(app, engine, Settings(environment="demo"))
+    app.include_router(
+        ground.api(configuration.router, quota.router, decisions.router, changes.router, tokens.router, audit.router)
+    )
+    return app
+
+
+def token_of(engine: Engine, person: str, scopes: tuple[str, ...] = EVERY_SCOPE) -> str:
+    with transaction(engine) as session:
+        return token_rows.create(
+            session,
+            person_id=person_by_name(session, person).id,
+            name="test",
+            scopes=scopes,
+            valid_for=timedelta(days=1),
+            now=clock.now(),
+            actor=person,
+        ).secret
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engine]:
+    engine = make_engine(Database(url=f"sqlite:///{tmp_path}/api.db"))
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def api(empty: Engine) -> Iterator[Api]:
+    """With the example hospital applied."""
+    apply(empty, example(), Applier(None, "test"), clock.now())
+    app = new_app(empty)
+    with listening(app) as url:
+        yield Api(url, app, empty, {person: token_of(empty, person) for person in PEOPLE})
