@@ -1,0 +1,96 @@
+"""`governance`: one file per group of commands, each loaded only when it is called for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from governance.cli.exits import OURS, USAGE, Failed, failed
+from governance.errors import GovernanceError
+
+_MODULES = {  # command: the module that holds it; where the names differ, it is one command of several
+    "plan": "configuration",
+    "apply": "configuration",
+    "quota": "quota",
+    "change": "change",
+    "decisions": "decisions",
+    "audit": "audit",
+    "token": "token",
+    "login": "signin",
+    "logout": "signin",
+    "whoami": "signin",
+    "install": "install",
+    "migrate": "local",
+    "serve": "local",
+    "worker": "local",
+}
+_CommandError: type[Any] = typer.BadParameter.__mro__[2]  # the base of all of Typer's own errors; it has no public name
+
+
+class _Commands(TyperGroup):
+    """Knows every command by name, and imports the one that is asked for: a shell command must start at once."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002  (Typer's signature)
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (Typer's classes have no public names)
+        module = _MODULES.get(cmd_name)
+        if module is None:
+            return None
+        found: Any = get_command(import_module(f"governance.cli.{module}").app)
+        command = found if module == cmd_name else found.get_command(ctx, cmd_name)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="governance",
+    epilog="Exit codes: 0 done, 1 our error, 2 usage, 3 refused or invalid, 4 not allowed, 5 not found, 6 conflict, "
+    "7 unreachable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def governance() -> None:
+    """Quota, change control and compliance, decided at admission."""
+
+
+def main() -> None:
+    """Run the command line: one line on standard error when it fails, and an exit code of `governance.cli.exits`."""
+    try:
+        code = app(standalone_mode=False)
+    except Failed as end:
+        code = _say(end)
+    except GovernanceError as error:
+        code = _say(failed(error))
+    except typer.Abort:
+        code = _say(Failed("Nothing was done.", OURS))
+    except _CommandError as error:
+        code = _say(Failed(_usage(error), USAGE))
+    except Exception as error:  # noqa: BLE001  (a traceback helps nobody at a shell, and may hold a secret)
+        code = _say(Failed(f"Something went wrong on our side ({type(error).__name__}).", OURS))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(end: Failed) -> int:
+    if end.message:
+        typer.echo(end.message, err=True)
+    return end.code
+
+
+def _usage(error: Any) -> str:  # noqa: ANN401  (Typer's own error)
+    """What was written wrongly, in one line; the whole help where nothing was asked for."""
+    message = str(error.format_message())
+    command = error.ctx.command_path if error.ctx else "governance"
+    if not message:  # nothing was asked for, so the help was printed
+        return ""
+    return f"{command}: {' '.join(message.split())} See: {command} --help."

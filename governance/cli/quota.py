@@ -1,0 +1,51 @@
+"""`governance quota`: what a department or project may take, holds, and has left."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from governance.cli.client import call
+from governance.cli.output import Format, Output, show, show_json, show_table
+
+app = typer.Typer(no_args_is_help=True, help="What a department or project may take, holds, and has left.")
+
+_COLUMNS = ("hard", "held", "used", "kept", "available", "borrowed", "allowance")
+
+
+@app.command("show")
+def show_one(
+    node: Annotated[str, typer.Argument(help="A department's or project's name.")], output: Output = Format.TABLE
+) -> None:
+    """Show how a department or project stands."""
+    found = call("GET", f"/quota/nodes/{quote(node, safe='')}")
+    if output is Format.JSON:
+        show_json(found)
+        return
+    names = [one["title"] for one in reversed(found["path"])]
+    show(f"{found['node']['kind']} {found['node']['name']}: {' / '.join(names)}")
+    show_table(
+        ("resource", *_COLUMNS, "rule"),
+        [
+            (one["resource"], *(one[name]["quantity"] if one[name] else "-" for name in _COLUMNS), one["rule"])
+            for one in found["resources"]
+        ],
+        right=frozenset(range(1, 1 + len(_COLUMNS))),
+    )
+
+
+@app.command()
+def tree(output: Output = Format.TABLE) -> None:
+    """Show the departments and projects that you may see."""
+    found = call("GET", "/quota/tree")
+    if output is Format.JSON:
+        show_json(found)
+        return
+    show_table(("node", "kind", "title"), [row for one in found for row in _rows(one, 0)])
+
+
+def _rows(one: dict[str, Any], depth: int) -> list[tuple[str, str, str]]:
+    below = [row for child in one["children"] for row in _rows(child, depth + 1)]
+    return [("  " * depth + one["name"], one["kind"], one["title"]), *below]
