@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.admission.digest import canonical, canonical_json, digest_of, footprint_of, subject_of
@@ -125,6 +125,7 @@ _PLAIN: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_PLAIN)
 def test_canonical_json_is_json_and_the_order_of_members_does_not_matter(value: Any) -> None:  # noqa: ANN401
     written = canonical_json(value)
@@ -132,6 +133,7 @@ def test_canonical_json_is_json_and_the_order_of_members_does_not_matter(value: 
     assert canonical_json(_reversed(value)) == written
 
 
+@settings(deadline=None)
 @given(_PLAIN, _PLAIN)
 def test_different_values_are_written_differently(one: Any, other: Any) -> None:  # noqa: ANN401
     assert (canonical_json(one) == canonical_json(other)) == (repr(_sorted(one)) == repr(_sorted(other)))

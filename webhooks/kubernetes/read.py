@@ -27,7 +27,7 @@ def at(source: Object, path: str) -> Any:  # noqa: ANN401  (any JSON value)
     for name in path.split("."):
         if found is None:
             return None
-        if not isinstance(found, Mapping):
+        if type(found) is not dict and not isinstance(found, Mapping):  # the first alone is much quicker
             raise _wrong(path, "an object on the way to it", found)
         found = found.get(name)
     return found

@@ -24,6 +24,7 @@ DEPTH_MAX = 64  # no governed kind comes near it
 MESSAGE_CHARACTERS_MAX = 2048
 WARNING_CHARACTERS_MAX = 256  # the API server cuts to this once all of them together are too long
 WARNINGS_CHARACTERS_MAX = 4096
+_TOO_DEEP = f"The review is nested deeper than {DEPTH_MAX} levels."
 _UID_CHARACTERS_MAX = 128
 _NAME_CHARACTERS_MAX = 253 + 64  # longer names cannot be stored
 _UID_FIRST = re.compile(rb'"request"\s*:\s*\{\s*"uid"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,128})"')
@@ -159,13 +160,13 @@ def _load(body: bytes) -> Object:
     except UnicodeDecodeError:
         raise Malformed("The review is not UTF-8.") from None
     except RecursionError:
-        raise Malformed(f"The review is nested deeper than {DEPTH_MAX} levels.") from None
+        raise Malformed(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
         raise Malformed(f"The review is not JSON: {error.msg} at character {error.pos}.") from None
     if not isinstance(document, dict):
         raise Malformed("The review is not a JSON object.")
     if _is_deeper(document, DEPTH_MAX):
-        raise Malformed(f"The review is nested deeper than {DEPTH_MAX} levels.")
+        raise Malformed(_TOO_DEEP)
     return document
 
 
@@ -182,9 +183,14 @@ def _no_constant(name: str) -> None:
     raise Malformed(f"{name} is no JSON.")
 
 
-def _is_deeper(value: Any, levels: int) -> bool:  # noqa: ANN401  (any JSON value)
-    inner = value.values() if type(value) is dict else value if type(value) is list else ()
-    return any(levels == 0 or _is_deeper(one, levels - 1) for one in inner if type(one) is dict or type(one) is list)
+def _is_deeper(document: Object, levels: int) -> bool:
+    level: list[Any] = [document]
+    for _ in range(levels):
+        members = (one.values() if type(one) is dict else one for one in level)
+        level = [one for each in members for one in each if type(one) is dict or type(one) is list]
+        if not level:
+            return False
+    return True
 
 
 def _uid_at_start(body: bytes) -> str:

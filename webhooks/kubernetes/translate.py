@@ -91,8 +91,6 @@ def _leaves_its_owner(review: Review, around: Surroundings) -> bool:
     if kept is None or kept.uid != owner.uid:
         return True
     before, after = section(review.old_object, "metadata.labels"), section(review.object, "metadata.labels")
-    if before == after:
-        return False
     if owner.uid in around.selectors:
         selector = around.selectors[owner.uid]
         return selects(selector, before) and not selects(selector, after)

@@ -182,6 +182,8 @@ def _resize_is_infeasible(pod: Object) -> bool:
 
 
 def _request_picks(pod: Object) -> tuple[_Pick, ...]:
+    if not pod.get("status"):
+        return (_specified("requests"),)
     infeasible = _resize_is_infeasible(pod)
 
     def otherwise(container: Object) -> Quantities:
@@ -201,6 +203,8 @@ def _request_picks(pod: Object) -> tuple[_Pick, ...]:
 
 
 def _limit_picks(pod: Object) -> tuple[_Pick, ...]:
+    if not pod.get("status"):
+        return (_specified("limits"),)
     infeasible = _resize_is_infeasible(pod)
 
     def actuated(container: Object, status: Object | None) -> Quantities:

@@ -2,7 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import BadInput, ClusterUnavailable
@@ -42,7 +42,16 @@ class TestDeployment:
 
     @pytest.mark.parametrize(
         ("replicas", "surge", "extra"),
-        [(4, "25%", 1), (5, "25%", 2), (10, "0%", 0), (10, 3, 3), (3, None, 1), (0, "25%", 0), (1, "200%", 2)],
+        [
+            (4, "25%", 1),
+            (5, "25%", 2),
+            (10, "0%", 0),
+            (10, 3, 3),
+            (3, None, 1),
+            (0, "25%", 0),
+            (0, 3, 0),
+            (1, "200%", 2),
+        ],
     )
     def test_surges_by_a_number_or_a_percentage_rounded_up(
         self, replicas: int, surge: str | int | None, extra: int
@@ -260,6 +269,7 @@ def test_the_images_are_told_once_each_and_sorted() -> None:
     assert declared("apps/deployments", deployment(template=spec)).images == ("a", "b", "models/lung:3")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_more_replicas_never_take_less(one: int, other: int) -> None:
     small, large = sorted((one, other))

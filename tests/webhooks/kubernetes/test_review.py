@@ -2,12 +2,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import PolicyUnavailable
 from tests.webhooks.kubernetes.samples import BODY_BYTES_MAX, Json, deployment, review, wire
 from webhooks.kubernetes.review import (
+    DEPTH_MAX,
     MESSAGE_CHARACTERS_MAX,
     WARNING_CHARACTERS_MAX,
     WARNINGS_CHARACTERS_MAX,
@@ -125,6 +126,14 @@ def test_nesting_is_limited_and_the_uid_still_read() -> None:
     assert "nested" in str(found.error)
 
 
+@pytest.mark.parametrize(("levels", "readable"), [(DEPTH_MAX - 2, True), (DEPTH_MAX - 1, False)])
+def test_the_last_level_that_may_be_nested(levels: int, readable: bool) -> None:
+    deep: Any = 1
+    for _ in range(levels - 1):
+        deep = {"deeper": deep}
+    assert isinstance(read(with_request(object={"deeper": deep})), Review) is readable
+
+
 def test_a_review_that_is_too_large_is_not_parsed_and_its_uid_still_read() -> None:
     found = refused(with_request(object={"data": "x" * BODY_BYTES_MAX}))
     assert (found.uid, found.error.status) == ("review-1", 413)
@@ -158,10 +167,16 @@ def test_an_allow_carries_warnings_and_annotations() -> None:
     assert response["auditAnnotations"] == {"decision": "d-1"}
 
 
+def test_warnings_end_where_the_api_server_would_cut_them_all() -> None:
+    kept = answered(allow("u", warnings=["x" * WARNING_CHARACTERS_MAX] * 40))["warnings"]
+    assert len(kept) == WARNINGS_CHARACTERS_MAX // WARNING_CHARACTERS_MAX
+
+
 def test_a_denial_without_a_message_still_explains_itself() -> None:
     assert answered(deny("u", " "))["status"]["message"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=600), max_size=40), st.text(max_size=4000))
 def test_an_answer_always_fits_what_the_api_server_carries(warnings: list[str], message: str) -> None:
     response = answered(deny("u", message, warnings=warnings))
@@ -172,6 +187,7 @@ def test_an_answer_always_fits_what_the_api_server_carries(warnings: list[str], 
     assert 0 < len(response["status"]["message"]) <= MESSAGE_CHARACTERS_MAX
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_make_it_fail(body: bytes) -> None:
     assert isinstance(read(body), Review | Unreadable)
@@ -184,6 +200,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(wire("CREATE", {})["request"])), _JSON))
 def test_no_types_make_it_fail(members: Json) -> None:
     found = read(with_request(**members))

@@ -68,6 +68,7 @@ TAINT = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
         (pod_spec(tolerations=[{"key": "gpu", "value": "yes"}]), node(taints=[TAINT]), True),
         (pod_spec(tolerations=[{"key": "gpu", "value": "no"}]), node(taints=[TAINT]), False),
         (pod_spec(tolerations=[{"operator": "Exists"}]), node(taints=[TAINT]), True),
+        (pod_spec(tolerations=[{"value": "yes"}]), node(taints=[TAINT]), False),
         (pod_spec(tolerations=[{"operator": "Exists", "effect": "NoExecute"}]), node(taints=[TAINT]), False),
         (pod_spec(), node(taints=[{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]), True),
         (pod_spec(), node(taints=[{"key": "node.kubernetes.io/network-unavailable", "effect": "NoSchedule"}]), False),

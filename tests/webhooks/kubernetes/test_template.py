@@ -52,6 +52,11 @@ def test_what_is_set_for_the_whole_pod_bounds_what_is_not() -> None:
     )
 
 
+def test_what_containers_request_comes_before_what_the_whole_pod_may_take() -> None:
+    spec = {**resources(requests={"cpu": "100m"}), "resources": {"limits": {"cpu": "2"}}}
+    assert unit(spec) == ResourceList({"pods": 1, "requests.cpu": 100, "limits.cpu": 2000})
+
+
 def test_a_limit_for_the_whole_pod_follows_only_if_every_container_has_one() -> None:
     limited = container(resources={"limits": {"cpu": "1"}})
     free = container(name="free", resources={})

@@ -199,6 +199,7 @@ class TestAPodThatLeavesItsOwner:
 
     def test_is_charged_as_a_bare_pod(self) -> None:
         assert self.left(pod(labels=self.BEFORE["metadata"]["labels"]))
+        assert self.left(pod(ownerReferences=[{**OWNER, "uid": "rs-2"}], labels=self.BEFORE["metadata"]["labels"]))
         assert self.left(self.relabelled(app="mine"), selector={"matchLabels": {"app": "viewer"}})
         assert self.left(self.relabelled(app="mine"))
         assert self.left(self.relabelled(**{"pod-template-hash": "2"}), actor="system:serviceaccount:team:operator")
