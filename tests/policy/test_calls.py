@@ -41,6 +41,8 @@ def test_a_call_that_reaches_outside_the_document_is_refused(name: str) -> None:
         'x := $"{http.send({})}"',
         "count([]) with count as http.send",
         "http. send({})",
+        'strings. count("a", "b")',
+        'strings .count("a", "b")',
         "http .send({})",
         "http.\n\tsend({})",
     ],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from regopy import Input, Interpreter
@@ -30,11 +30,16 @@ def test_sixteen_threads_get_the_answers_that_one_gets() -> None:
         assert sum(threads.map(run, range(16))) == 16 * len(CASES)
 
 
-def test_a_thread_that_gets_no_interpreter_in_time_gets_no_answer() -> None:
-    engine = Embedded(bundle.load(), timeout_ms=1, size=1)
-    with engine._borrowed(), pytest.raises(PolicyUnavailable, match="No interpreter was free"):
-        engine.evaluate(sample())
-    assert engine.evaluate(sample()).checks
+def test_an_evaluation_that_gets_no_turn_in_time_is_no_answer() -> None:
+    engine = Embedded(bundle.load(), timeout_ms=50, size=1)
+    over = Event()
+    busy = engine._workers.submit(over.wait, 30)
+    try:
+        with pytest.raises(PolicyUnavailable, match=r"not evaluated within 0\.05 s"):
+            engine.evaluate(sample())
+    finally:
+        over.set()
+    assert busy.result(timeout=10)
 
 
 def test_an_evaluation_that_fails_leaves_the_engine_well() -> None:

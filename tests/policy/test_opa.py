@@ -140,6 +140,13 @@ def test_many_threads_give_up_a_slow_opa_in_the_same_time(server: Server) -> Non
         assert max(threads.map(ask, range(8))) < 3 * TIMEOUT_MS / 1000
 
 
+def test_a_thread_that_waits_for_another_to_compare_gives_up_in_time(server: Server) -> None:
+    asked = engine(server.url)
+    with asked._verifying, pytest.raises(PolicyUnavailable, match="OPA is slow"):
+        asked.evaluate(sample())
+    assert server.seen == []
+
+
 def test_an_opa_that_is_gone_is_no_answer() -> None:
     gone = engine(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(PolicyUnavailable, match="not answering"):
@@ -221,9 +228,9 @@ def test_an_address_that_is_none_is_refused_by_name(url: str) -> None:
 
 @pytest.mark.real
 class TestARealOpa:
-    @pytest.mark.parametrize("tests_too", [False, True], ids=["files", "bundle"])
-    def test_policies_that_change_are_noticed_and_noticed_to_be_mended(self, tmp_path: Path, tests_too: bool) -> None:
-        with opa.start(tmp_path, [bundle.packaged() if tests_too else bundle.packaged() / "governance"]) as running:
+    @pytest.mark.parametrize("loaded", [".", "governance"])
+    def test_policies_that_change_are_noticed_and_noticed_to_be_mended(self, tmp_path: Path, loaded: str) -> None:
+        with opa.start(tmp_path, [bundle.packaged() / loaded]) as running:
             asked = Opa(bundle.load(), settings.Policy(engine="opa", opa_url=running.url), verify_every_s=0)
             assert health(asked).ready
             client = adapter._Client(port=int(running.url.rpartition(":")[2]), host="127.0.0.1")

@@ -32,7 +32,7 @@ test_a_list_of_names_holds_names_alone if {
 test_amounts_and_labels_are_objects_of_their_kind if {
 	facts.amounts({"pods": 1})
 	facts.labels({"a": ""})
-	every value in [{"pods": "x"}, {"pods": -1}, ["x"], "x", null] {
+	every value in [{"pods": "x"}, {"pods": -1}, [1], "x", null] {
 		not facts.amounts(value)
 	}
 	every value in [{"a": 1}, ["x"], "x", null] {
@@ -76,11 +76,13 @@ test_a_grant_is_absent_or_whole if {
 		without("/grant"),
 		changed("/grant", {}),
 		changed("/grant", "CH-1042"),
+		changed("/grant", object.union(grant([], []), {"change": ""})),
 		changed("/grant", grant("freeze", [])),
 		changed("/grant", grant([1], [])),
 		changed("/grant", grant([], {})),
 		changed("/grant", grant([], [object.union(allowance, {"amount": "1"})])),
 		changed("/grant", grant([], [object.remove(allowance, ["node"])])),
+		changed("/grant", grant([], [object.remove(allowance, ["resource"])])),
 	] {
 		not facts.grant_sound with input as document
 	}

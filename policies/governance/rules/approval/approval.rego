@@ -22,7 +22,6 @@ import data.governance.rules.headroom
 effective_s := 1577836800
 
 checks contains "approval" if {
-	facts.grant_sound
 	"headroom" in headroom.checks
 	facts.named(input.project.department)
 	facts.named(input.project.environment)

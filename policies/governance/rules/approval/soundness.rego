@@ -5,7 +5,6 @@ import data.governance.facts
 # What rises is part of the level that it rises to; a level that was left out would be below every threshold.
 level_sound if {
 	facts.amounts(input.level)
-	facts.amounts(input.increase)
 	every resource, amount in input.increase {
 		amount <= object.get(input.level, resource, 0)
 	}

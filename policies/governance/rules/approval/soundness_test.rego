@@ -13,11 +13,13 @@ test_a_malformed_rule_is_no_check if {
 		{"above": null},
 		{"overrun": "true"},
 		{"require": []},
-		{"require": {}},
+		{"require": {"first": rule.require[0]}},
 		{"require": [{"group": "", "minimum": 1, "deny_minimum": 1}]},
 		{"require": [{"group": "capacity-board", "minimum": 0, "deny_minimum": 1}]},
 		{"require": [{"group": "capacity-board", "minimum": 1, "deny_minimum": 0}]},
 		{"require": [{"group": "capacity-board", "minimum": 1}]},
+		{"require": [{"group": "capacity-board", "minimum": "1", "deny_minimum": 1}]},
+		{"require": [{"group": "capacity-board", "minimum": 1, "deny_minimum": 1.5}]},
 	] {
 		count(approval.checks) == 0 with input as ruled(changes)
 	}
@@ -33,6 +35,7 @@ test_malformed_facts_are_no_check if {
 		facts_test.changed("/project/department", ""),
 		facts_test.without("/request/kind"),
 		facts_test.changed("/level", []),
+		facts_test.added("/level/pods", "1"),
 		facts_test.changed("/level", {}),
 		facts_test.changed("/level/requests.cpu", 1999),
 		facts_test.changed("/grant", {}),

@@ -75,7 +75,6 @@ rising_at_project contains row.resource if {
 
 row_sound(row) if {
 	facts.named(row.node)
-	facts.named(row.resource)
 	row.kind in {"department", "project"}
 	is_string(row.rule)
 	facts.whole(row.increase)
