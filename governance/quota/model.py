@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
 
-from governance.units import EMPTY, ResourceList
+from governance.units import EMPTY, ResourceList, largest_of
+
+LIVE = ("held", "confirmed")  # the states of a charge that stands in usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +29,295 @@ class Declaration:
     fixed: ResourceList = EMPTY  # taken once: count/deployments.apps, load balancers, a claim's storage
     template: str = ""  # hash of the template as it runs: images, resources, placement, security context
     images: tuple[str, ...] = ()
+
+    def value(self) -> ResourceList:
+        """What it takes at most, in ledger units."""
+        return self.fixed + self.unit * (self.replicas + (self.surge if self.rolling else 0))
+
+    def same(self, other: Declaration) -> bool:
+        """Whether both are the same wish. Surge and rolling pass by themselves; the template stands for its unit."""
+        mine, theirs = (self.template or self.unit), (other.template or other.unit)
+        return (self.replicas, self.fixed, mine) == (other.replicas, other.fixed, theirs)
+
+    def as_document(self) -> dict[str, Any]:
+        """For storage; `from_document` reads it back."""
+        return {
+            "kind": self.kind,
+            "replicas": self.replicas,
+            "unit": self.unit.as_dict(),
+            "surge": self.surge,
+            "rolling": self.rolling,
+            "fixed": self.fixed.as_dict(),
+            "template": self.template,
+            "images": list(self.images),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """What `as_document` wrote."""
+        return cls(
+            kind=document["kind"],
+            replicas=document["replicas"],
+            unit=ResourceList(document["unit"]),
+            surge=document["surge"],
+            rolling=document["rolling"],
+            fixed=ResourceList(document["fixed"]),
+            template=document["template"],
+            images=tuple(document["images"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An admitted write that the watch has neither seen nor ruled out.
+
+    `base_version` is the resourceVersion that the write was made on, empty on CREATE: the API server writes only if
+    the object still has it, so the object's first version after it tells whether this write won.
+    """
+
+    base_version: str
+    declaration: Declaration
+    content: str  # the same object and content replaces the entry: the API server ran admission again
+    deadline: datetime  # after it a quorum LIST may rule, never the clock alone
+    grant: UUID | None = None
+    decision: UUID | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """For storage; `from_document` reads it back."""
+        return {
+            "base_version": self.base_version,
+            "declaration": self.declaration.as_document(),
+            "content": self.content,
+            "deadline": self.deadline.isoformat(),
+            "grant": str(self.grant) if self.grant else None,
+            "decision": str(self.decision) if self.decision else None,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """What `as_document` wrote."""
+        return cls(
+            base_version=document["base_version"],
+            declaration=Declaration.from_document(document["declaration"]),
+            content=document["content"],
+            deadline=datetime.fromisoformat(document["deadline"]),
+            grant=UUID(document["grant"]) if document["grant"] else None,
+            decision=UUID(document["decision"]) if document["decision"] else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """One object that the ledger knows. `children` is the sum of the needs of those directly below it."""
+
+    id: UUID
+    charge_id: UUID
+    uid: str
+    kind: str
+    namespace: str
+    name: str
+    parent_uid: str | None = None  # below which the ledger keeps it; None: the root of its charge
+    owner_uid: str | None = None  # what its controllerRef says, known to the ledger or not
+    observed: Declaration | None = None
+    observed_version: str = ""
+    pendings: tuple[Pending, ...] = ()
+    children: ResourceList = EMPTY
+    gone: bool = False  # deleted, or never came to be; kept so that a late event does not bring it back
+    deleting: bool = False  # has a deletionTimestamp
+
+    def value(self) -> ResourceList:
+        """The largest of what was observed and what is pending, component by component."""
+        observed = (self.observed.value(),) if self.observed else ()
+        return largest_of((*observed, *(one.declaration.value() for one in self.pendings)))
+
+    def need(self) -> ResourceList:
+        """max(value, children), but `count/*` adds up: a Deployment and its pods are all there."""
+        return joint_need((self,))
+
+    def deadline(self) -> datetime | None:
+        """When the oldest of its pendings may be ruled out."""
+        return min((one.deadline for one in self.pendings), default=None)
+
+
+def joint_need(incarnations: Iterable[ObjectState]) -> ResourceList:
+    """What objects of one name need together, of which at most one can exist: their own values do not add up.
+
+    What hangs below them does: a deleted Deployment's pods may still run while its successor's start.
+    """
+    values: ResourceList = EMPTY
+    below: ResourceList = EMPTY
+    for one in incarnations:
+        values, below = values | one.value(), below + one.children
+    return (_without_counts(values) | _without_counts(below)) + _counts(values) + _counts(below)
+
+
+def _counts(amounts: ResourceList) -> ResourceList:
+    return ResourceList({name: value for name, value in amounts.items() if name.startswith("count/")})
+
+
+def _without_counts(amounts: ResourceList) -> ResourceList:
+    return ResourceList({name: value for name, value in amounts.items() if not name.startswith("count/")})
+
+
+def rises(before: Declaration | None, after: Declaration | None) -> bool:
+    """Whether any component of what an object declares is larger after than before."""
+    return after is not None and not after.value() <= (before.value() if before else EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeState:
+    """What the ledger holds for one root object's incarnation. `version` is 0 while it is only proposed."""
+
+    id: UUID
+    kind: str
+    native_id: str
+    incarnation: str
+    project_id: UUID | None
+    path: tuple[str, ...]  # the project first, the root last; empty: its namespace is not bound, or exempt
+    state: str = "held"
+    level: ResourceList = EMPTY  # what stands in usage for it
+    confirmed: ResourceList = EMPTY  # of the level, what was seen to exist
+    version: int = 0
+    decision_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What a node has taken of one resource, with the limits that guard it."""
+
+    node_id: str
+    resource: str
+    depth: int
+    used: int = 0
+    drawn: int = 0
+    hard: int | None = None
+    lending: int | None = None
+    borrowing: int | None = None
+    allowance: int = 0
+    rule: str = ""
+
+    @property
+    def guaranteed(self) -> int:
+        """G = hard - lending limit; without a lending limit all may be lent; the root lends nothing."""
+        if self.hard is None or (self.lending is None and self.depth > 0):
+            return 0
+        return max(0, self.hard - (self.lending or 0 if self.depth else 0))
+
+    @property
+    def limit(self) -> int | None:
+        """hard + borrowing limit + live allowances; None: no limit."""
+        return None if self.hard is None else self.hard + (self.borrowing or 0) + self.allowance
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceState:
+    """An approved overrun of one node's limit for one charge."""
+
+    node_id: str
+    resource: str
+    amount: int
+    grant_id: UUID
+    until: datetime
+    charge_id: UUID | None = None  # None: not consumed yet
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a node would stand in one resource. `limit` includes borrowing and allowances; None: no limit."""
+
+    node_id: str
+    resource: str
+    depth: int
+    used: int  # before
+    increase: int  # at this node: what a child draws may rise by less than what the child takes
+    limit: int | None
+    drawn: int  # after: what it passes up
+    rule: str = ""
+
+    @property
+    def used_after(self) -> int:
+        return self.used + self.increase
+
+    @property
+    def over(self) -> int:
+        """By how much the limit would be exceeded."""
+        return 0 if self.limit is None else max(0, self.used_after - self.limit)
+
+    @property
+    def refused(self) -> bool:
+        """Only what rises is checked: a limit may be cut below usage, then only decreases pass."""
+        return self.increase > 0 and self.over > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """A cluster that asks, as far as a decision needs it."""
+
+    name: str
+    mode: str
+    warn_until: datetime | None
+    labels: Mapping[str, str]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """The binding of a namespace."""
+
+    cluster: str
+    name: str
+    project_id: UUID | None
+    exempt: bool
+    path: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows around one object: its ancestors, their charges, those of its name, the path's usage."""
+
+    cluster: ClusterState | None
+    namespace: NamespaceState | None
+    usage: tuple[UsageRow, ...]
+    objects: Mapping[str, ObjectState]  # by uid
+    charges: Mapping[UUID, ChargeState]
+    allowances: tuple[AllowanceState, ...] = ()
+
+
+def walk(
+    usage: Iterable[UsageRow],
+    path: Sequence[str],
+    delta: ResourceList,
+    allowances: Iterable[AllowanceState] = (),
+) -> tuple[Position, ...]:
+    """Carry a change from the project up to the root.
+
+    A node passes up C = max(used, G), so a child that stays below its guarantee does not move its parent. A row that
+    is missing stands for a node without limit that has taken nothing.
+
+    Args:
+        usage: rows of the nodes of the path; others are ignored.
+        path: node ids, the project first, the root last.
+        delta: change of what the project takes itself, in ledger units, up or down.
+        allowances: overruns to be added to those that the rows already count.
+
+    Returns:
+        a position for every node and changed resource, the project first; nodes above one that passes no change up
+        appear with an increase of 0.
+    """
+    rows = {(row.node_id, row.resource): row for row in usage}
+    more: dict[tuple[str, str], int] = {}
+    for one in allowances:
+        more[one.node_id, one.resource] = more.get((one.node_id, one.resource), 0) + one.amount
+    positions = []
+    for resource in sorted(delta):
+        change = delta[resource]
+        for place, node in enumerate(path):
+            row = rows.get((node, resource)) or UsageRow(node, resource, depth=len(path) - 1 - place)
+            limit = None if row.limit is None else row.limit + more.get((node, resource), 0)
+            drawn = max(row.used + change, row.guaranteed)
+            positions.append(Position(node, resource, row.depth, row.used, change, limit, drawn, row.rule))
+            change = drawn - row.drawn
+    return tuple(positions)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from governance.db.base import Table
@@ -66,7 +66,10 @@ class Charge(Table, table=True):
     """What the ledger holds for one root object's incarnation and its descendants."""
 
     __tablename__ = "charge"
-    __table_args__ = (UniqueConstraint("scope_kind", "scope", "kind", "native_id", "incarnation"),)
+    __table_args__ = (
+        UniqueConstraint("scope_kind", "scope", "kind", "native_id", "incarnation"),
+        Index("ix_charge_live", "scope", "state"),
+    )
 
     id: UUID = key()
     scope_kind: str  # kubernetes, aws, azure
@@ -74,15 +77,15 @@ class Charge(Table, table=True):
     kind: str  # group/resource: apps/deployments
     native_id: str = Field(index=True)  # namespace/name
     incarnation: str = Field(index=True)  # metadata.uid
-    project_id: UUID = Field(foreign_key="node.id", index=True)
-    path: list[str] = document(list)  # the nodes that it is charged to, the project first
+    project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: the namespace is not bound
+    path: list[str] = document(list)  # the nodes that it is charged to, the project first; empty: nobody's
     state: str = Field(index=True)  # held, confirmed, released, expired
     level: dict[str, int] = document()  # what stands in usage for it
+    confirmed: dict[str, int] = document()  # of the level, what was seen to exist; the rest is held
     version: int = 1  # raised by every write; a writer names the version that it read
     decision_id: UUID | None = None  # the last admission that raised it
     created_at: datetime = instant()
     updated_at: datetime = instant()
-    deadline: datetime | None = instant(optional=True, index=True)  # of the oldest pending
 
 
 class ChargeObject(Table, table=True):
@@ -99,11 +102,15 @@ class ChargeObject(Table, table=True):
     namespace: str
     name: str
     parent_uid: str | None = Field(default=None, index=True)  # None: the root of its charge
+    owner_uid: str | None = Field(default=None, index=True)  # what its controllerRef says, known to the ledger or not
     observed_version: str | None = None  # resourceVersion
     observed: dict[str, Any] | None = document(None)  # a declaration (quota.model.Declaration)
     pending: list[Any] = document(list)  # [{base_version, declaration, content, grant, deadline, decision}]
     children: dict[str, int] = document()  # sum of the needs of its direct children
     need: dict[str, int] = document()  # max(value, children) component by component
+    gone: bool = False  # deleted, or never came to be; kept for a while so that a late event does not bring it back
+    deleting: bool = False  # has a deletionTimestamp
+    deadline: datetime | None = instant(optional=True, index=True)  # of the oldest pending
     seen_at: datetime | None = instant(optional=True)
 
 
@@ -111,6 +118,7 @@ class Allowance(Table, table=True):
     """An approved overrun: raises a node's guard for one charge until it ends."""
 
     __tablename__ = "allowance"
+    __table_args__ = (UniqueConstraint("grant_id", "charge_id", "node_id", "scope", "resource"),)
 
     id: UUID = key()
     grant_id: UUID = Field(index=True)

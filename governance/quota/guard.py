@@ -1,0 +1,148 @@
+"""Reserve in one statement on PostgreSQL: one round trip, and the guard is the database's own.
+
+READ COMMITTED. Rows are locked by materialised parts of the statement, in the order binding, charges, usage (deepest
+first); limits are read from the locked rows, and nothing is written unless no charge moved and no node goes over
+(LEDGER.md, "The tree"). The walk is `quota.model.walk`, said in SQL; one contract test holds both to the same answers.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, TextClause, text
+
+from governance.db.base import Table
+from governance.quota.model import Position
+from governance.quota.plan import Proposal
+from governance.quota.write import charge_row, object_row, table_of
+from governance.units import EMPTY
+
+_LOCKED = """
+WITH RECURSIVE bound AS MATERIALIZED (
+  SELECT CASE WHEN exempt THEN '[]'::jsonb ELSE path END AS path
+  FROM namespace WHERE cluster = :cluster AND name = :namespace FOR SHARE
+), expected AS (
+  SELECT * FROM jsonb_to_recordset(CAST(:expected AS jsonb)) AS e(id uuid, version integer)
+), held AS MATERIALIZED (
+  SELECT c.id, c.version FROM charge c
+  WHERE c.id IN (SELECT id FROM expected) AND (SELECT path FROM bound) = CAST(:path AS jsonb)
+  ORDER BY c.id FOR UPDATE
+), unmoved AS MATERIALIZED (
+  SELECT coalesce((SELECT path FROM bound) = CAST(:path AS jsonb), false)
+    AND (SELECT count(*) FROM held JOIN expected USING (id, version)) = (SELECT count(*) FROM expected) AS yes
+), ask AS (
+  SELECT * FROM jsonb_to_recordset(CAST(:delta AS jsonb)) AS a(resource text, delta bigint)
+), way AS (
+  SELECT CAST(node AS uuid) AS node_id, place
+  FROM jsonb_array_elements_text(CAST(:path AS jsonb)) WITH ORDINALITY AS w(node, place)
+), locked AS MATERIALIZED (
+  SELECT u.node_id, u.resource, u.depth, u.used, u.drawn, u.rule, way.place, ask.delta,
+    u.hard + coalesce(u.borrowing, 0) + u.allowance AS most,
+    CASE WHEN u.hard IS NULL OR (u.lending IS NULL AND u.depth > 0) THEN 0
+      WHEN u.depth = 0 THEN u.hard ELSE greatest(0, u.hard - u.lending) END AS guaranteed
+  FROM usage u JOIN way USING (node_id) JOIN ask USING (resource)
+  WHERE u.scope = '' AND (SELECT yes FROM unmoved)
+  ORDER BY u.depth DESC, u.node_id, u.resource FOR UPDATE OF u
+), walked AS (
+  SELECT l.*, l.delta AS increase, greatest(l.used + l.delta, l.guaranteed) AS drawn_after
+  FROM locked l WHERE l.place = 1
+  UNION ALL
+  SELECT l.*, w.drawn_after - w.drawn, greatest(l.used + w.drawn_after - w.drawn, l.guaranteed)
+  FROM walked w JOIN locked l ON l.resource = w.resource AND l.place = w.place + 1
+), judged AS (
+  SELECT *, increase > 0 AND used + increase > most AS refused FROM walked
+), verdict AS MATERIALIZED (
+  SELECT (SELECT yes FROM unmoved) AS unmoved,
+    (SELECT count(*) FROM judged) = (SELECT count(*) FROM way, ask) AS complete,
+    NOT EXISTS (SELECT FROM judged WHERE refused) AS within
+), go AS MATERIALIZED (
+  SELECT FROM verdict WHERE unmoved AND complete AND within
+), taken AS (
+  UPDATE usage u SET used = u.used + j.increase, drawn = j.drawn_after
+  FROM judged j, go WHERE u.node_id = j.node_id AND u.scope = '' AND u.resource = j.resource
+), settled AS (
+  UPDATE charge c SET state = r.state, level = r.level, confirmed = r.confirmed, version = r.version,
+    decision_id = r.decision_id, updated_at = r.updated_at
+  FROM jsonb_populate_recordset(NULL::charge, CAST(:charges AS jsonb)) r, go
+  WHERE c.id = r.id AND c.id IN (SELECT id FROM held)
+), opened AS (
+  INSERT INTO charge SELECT r.* FROM jsonb_populate_recordset(NULL::charge, CAST(:opened AS jsonb)) r, go
+), known AS (
+  INSERT INTO charge_object
+  SELECT r.* FROM jsonb_populate_recordset(NULL::charge_object, CAST(:objects AS jsonb)) r, go
+  ON CONFLICT (cluster, uid) DO UPDATE SET charge_id = excluded.charge_id, parent_uid = excluded.parent_uid,
+    owner_uid = excluded.owner_uid, pending = excluded.pending, children = excluded.children, need = excluded.need,
+    gone = excluded.gone, deadline = excluded.deadline
+)"""
+
+_ALONGSIDE = """, beside_{number} AS (
+  INSERT INTO {table} SELECT r.* FROM jsonb_populate_recordset(NULL::{table}, CAST(:beside_{number} AS jsonb)) r, go
+)"""
+
+_ANSWER = """
+SELECT unmoved, complete, within, (SELECT coalesce(json_agg(json_build_object('node_id', node_id, 'resource', resource,
+  'depth', depth, 'used', used, 'increase', increase, 'limit', most, 'drawn', drawn_after, 'rule', rule)), '[]')
+  FROM judged) AS positions
+FROM verdict"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the statement found; it wrote if it was unmoved, complete and within."""
+
+    unmoved: bool  # no charge, nor the binding, changed since the plan was made
+    complete: bool  # every node of the path has a usage row for every resource that rises
+    within: bool  # no node goes over
+    positions: tuple[Position, ...]
+
+
+def fits(proposal: Proposal) -> bool:
+    """Whether one statement can write it: one path, nothing that belongs to another charge now, no allowance ends."""
+    plan = proposal.plan
+    return not plan.reassigned and not plan.ended and set(plan.deltas()) <= {plan.path}
+
+
+def reserve_in_one(engine: Engine, proposal: Proposal, alongside: Sequence[Table], now: datetime) -> Answer:
+    """Run it, in a transaction of its own that is committed before this returns."""
+    plan = proposal.plan
+    delta = plan.deltas().get(plan.path, EMPTY)
+    fresh = [one for one in plan.charges if not one.version]
+    parameters = {
+        "cluster": plan.cluster,
+        "namespace": plan.namespace,
+        "path": _json(list(plan.path)),
+        "expected": _json([{"id": one.id, "version": one.version} for one in plan.before]),
+        "delta": _json([{"resource": name, "delta": value} for name, value in delta.items()]),
+        "charges": _json([charge_row(one, plan.cluster, now) for one in plan.charges if one.version]),
+        "opened": _json([charge_row(one, plan.cluster, now) for one in fresh]),
+        "objects": _json([object_row(one, plan.cluster) for one in plan.objects]),
+    }
+    for number, row in enumerate(alongside):
+        values = {c.name: getattr(row, c.name) for c in table_of(type(row)).columns}
+        parameters[f"beside_{number}"] = _json([values])
+    statement = _statement(tuple(table_of(type(row)).name for row in alongside))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        found = connection.execute(statement, parameters).one()
+    return Answer(found.unmoved, found.complete, found.within, tuple(Position(**one) for one in found.positions))
+
+
+@cache
+def _statement(tables: tuple[str, ...]) -> TextClause:
+    beside = (_ALONGSIDE.format(number=number, table=table) for number, table in enumerate(tables))
+    return text(_LOCKED + "".join(beside) + _ANSWER)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  (what orjson asks for)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} has no place in a row")

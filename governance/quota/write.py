@@ -1,0 +1,355 @@
+"""Writing a plan, inside the caller's transaction: charges, objects, usage up the tree, allowances, breaches.
+
+Locks are taken in one order everywhere: the namespace's binding, charges by id, usage by depth (deepest first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table as SqlTable
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from governance.db.base import Table
+from governance.db.types import new_id
+from governance.quota.facts import KUBERNETES, usage_row
+from governance.quota.model import AllowanceState, ChargeState, ObjectState, Position, UsageRow, walk
+from governance.quota.plan import Plan
+from governance.quota.tables import Allowance, Breach, Charge, ChargeObject, Namespace, Usage
+from governance.units import ResourceList
+
+UsageKey = tuple[str, str]  # node, resource
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """It stands in the ledger; `positions` as they were when it was written."""
+
+    positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Some node would go over its limit; nothing was written."""
+
+    positions: tuple[Position, ...]  # those that are over
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The rows that the plan was made from are not those in the ledger; read again. Nothing was written."""
+
+
+Written = Reserved | Refused | Moved
+
+
+def write(
+    session: Session,
+    plan: Plan,
+    *,
+    now: datetime,
+    forced: bool,
+    seen: bool = False,
+    allowances: Sequence[AllowanceState] = (),
+    charge_id: UUID | None = None,
+) -> Written:
+    """Write a plan. After Refused or Moved the caller must roll back.
+
+    Args:
+        forced: never refused by a limit; what is then above it opens a breach.
+        seen: it is what the watch saw, not what somebody asked for.
+        allowances: of a grant that this write consumes; they raise the guard in the same transaction, once.
+        charge_id: on behalf of which charge it is written.
+    """
+    if not _unmoved(session, plan):
+        return Moved()
+    _write_charges(session, plan, now)
+    raised = _end_allowances(session, plan.ended, now)
+    for key, amount in _grant_allowances(session, allowances, charge_id).items():
+        raised[key] = raised.get(key, 0) + amount
+    positions = take(session, plan.deltas(), raised)
+    if not forced and any(one.refused for one in positions):
+        return Refused(tuple(one for one in positions if one.refused))
+    _write_objects(session, plan, now if seen else None)
+    if forced:
+        mark_breaches(session, positions, now, charge_id)
+    return Reserved(positions)
+
+
+def take(
+    session: Session, deltas: Mapping[tuple[str, ...], ResourceList], raised: Mapping[UsageKey, int]
+) -> tuple[Position, ...]:
+    """Lock the usage rows of these paths and write what they become.
+
+    Args:
+        deltas: change at the project of each path.
+        raised: change of the live allowances of a node.
+
+    Returns:
+        the positions of every row that was touched.
+    """
+    wanted = {
+        (node, resource): len(path) - 1 - place
+        for path, delta in deltas.items()
+        for place, node in enumerate(path)
+        for resource in delta
+    }
+    before = lock_usage(session, wanted, raised)
+    rows = {key: replace(row, allowance=row.allowance + raised.get(key, 0)) for key, row in before.items()}
+    for path, delta in deltas.items():
+        for one in walk(rows.values(), path, delta):
+            key = (one.node_id, one.resource)
+            rows[key] = replace(rows[key], used=one.used_after, drawn=one.drawn)
+    save_usage(session, [row for key, row in rows.items() if row != before[key]])
+    return tuple(
+        Position(
+            row.node_id,
+            row.resource,
+            row.depth,
+            before[key].used,
+            row.used - before[key].used,
+            row.limit,
+            row.drawn,
+            row.rule,
+        )
+        for key, row in rows.items()
+    )
+
+
+def lock_usage(
+    session: Session, wanted: Mapping[UsageKey, int], others: Iterable[UsageKey] = ()
+) -> dict[UsageKey, UsageRow]:
+    """Lock usage rows, deepest first. Those in `wanted` (with their depth) are made if they are missing."""
+    keys = {*wanted, *others}
+    found = _usage_for_update(session, keys)
+    missing = sorted(wanted.keys() - found.keys(), key=lambda key: (-wanted[key], key))
+    if missing:
+        create_usage(session, {key: wanted[key] for key in missing})
+        found = _usage_for_update(session, keys)
+    return found
+
+
+def create_usage(session: Session, depths: Mapping[UsageKey, int]) -> None:
+    """Make rows without a limit that have taken nothing; one that is there already stays."""
+    rows = [
+        {
+            "node_id": UUID(node),
+            "scope": "",
+            "resource": resource,
+            "depth": depth,
+            "used": 0,
+            "drawn": 0,
+            "allowance": 0,
+            "rule": "",
+        }
+        for (node, resource), depth in depths.items()
+    ]
+    statement = _insert(session, table_of(Usage)).on_conflict_do_nothing()
+    session.connection().execute(statement, rows)
+
+
+def save_usage(session: Session, rows: Sequence[UsageRow]) -> None:
+    """Write used, drawn and allowance of rows that are locked."""
+    if not rows:
+        return
+    usage = table_of(Usage)
+    statement = (
+        update(usage)
+        .where(usage.c.node_id == bindparam("n"), usage.c.scope == "", usage.c.resource == bindparam("r"))
+        .values(used=bindparam("u"), drawn=bindparam("d"), allowance=bindparam("a"))
+    )
+    values = [{"n": UUID(o.node_id), "r": o.resource, "u": o.used, "d": o.drawn, "a": o.allowance} for o in rows]
+    session.connection().execute(statement, values)
+
+
+def mark_breaches(session: Session, positions: Iterable[Position], now: datetime, charge_id: UUID | None) -> None:
+    """Open a breach where usage is above its limit, close it where it no longer is."""
+    standing = {(UUID(one.node_id), one.resource): one for one in positions}
+    nodes = {node for node, _ in standing}
+    statement = select(Breach).where(col(Breach.closed_at).is_(None), col(Breach.node_id).in_(nodes))
+    opened = {(one.node_id, one.resource): one for one in session.scalars(statement)} if nodes else {}
+    for key, position in standing.items():
+        breach = opened.get(key)
+        if position.over and breach is None:
+            session.add(Breach(node_id=key[0], resource=key[1], over=position.over, charge_id=charge_id, opened_at=now))
+        elif breach is not None and position.over:
+            breach.over = position.over
+        elif breach is not None:
+            breach.closed_at = now
+    session.flush()
+
+
+def charge_row(charge: ChargeState, cluster: str, now: datetime) -> dict[str, Any]:
+    """A row of charge; its version is one more than what was read."""
+    return {
+        "id": charge.id,
+        "scope_kind": KUBERNETES,
+        "scope": cluster,
+        "kind": charge.kind,
+        "native_id": charge.native_id,
+        "incarnation": charge.incarnation,
+        "project_id": charge.project_id,
+        "path": list(charge.path),
+        "state": charge.state,
+        "level": charge.level.as_dict(),
+        "confirmed": charge.confirmed.as_dict(),
+        "version": charge.version + 1,
+        "decision_id": charge.decision_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None) -> dict[str, Any]:
+    """A row of charge_object. `seen_at` is the watch's to set."""
+    return {
+        "id": state.id,
+        "charge_id": state.charge_id,
+        "cluster": cluster,
+        "uid": state.uid,
+        "kind": state.kind,
+        "namespace": state.namespace,
+        "name": state.name,
+        "parent_uid": state.parent_uid,
+        "owner_uid": state.owner_uid,
+        "observed_version": state.observed_version or None,
+        "observed": state.observed.as_document() if state.observed else None,
+        "pending": [one.as_document() for one in state.pendings],
+        "children": state.children.as_dict(),
+        "need": state.need().as_dict(),
+        "gone": state.gone,
+        "deleting": state.deleting,
+        "deadline": state.deadline(),
+        "seen_at": seen_at,
+    }
+
+
+def insert_rows(session: Session, rows: Iterable[Table]) -> None:
+    """Insert these in the order given."""
+    for row in rows:
+        table = table_of(type(row))
+        session.connection().execute(insert(table).values({c.name: getattr(row, c.name) for c in table.columns}))
+
+
+def table_of(model: type[Table]) -> SqlTable:
+    """The Core table behind a table class."""
+    table: SqlTable = model.__table__  # type: ignore[attr-defined]  # set by SQLModel on table classes
+    return table
+
+
+def _unmoved(session: Session, plan: Plan) -> bool:
+    binding = select(col(Namespace.path), col(Namespace.exempt)).where(
+        col(Namespace.cluster) == plan.cluster, col(Namespace.name) == plan.namespace
+    )
+    bound = session.execute(binding.with_for_update(read=True)).one_or_none()
+    path = tuple(bound.path) if bound is not None and not bound.exempt else ()
+    versions = {one.id: one.version for one in plan.before}
+    charges = select(col(Charge.id), col(Charge.version)).where(col(Charge.id).in_(versions)).order_by(col(Charge.id))
+    found = {row.id: row.version for row in session.execute(charges.with_for_update())} if versions else {}
+    return path == plan.path and found == versions
+
+
+def _write_charges(session: Session, plan: Plan, now: datetime) -> None:
+    rows = [charge_row(one, plan.cluster, now) for one in plan.charges]
+    if rows:
+        statement = _insert(session, table_of(Charge))
+        written = ("state", "level", "confirmed", "version", "decision_id", "updated_at")
+        statement = statement.on_conflict_do_update(
+            index_elements=["id"], set_={name: statement.excluded[name] for name in written}
+        )
+        session.connection().execute(statement, rows)
+
+
+def _write_objects(session: Session, plan: Plan, seen_at: datetime | None) -> None:
+    objects = table_of(ChargeObject)
+    rows = [object_row(one, plan.cluster, seen_at) for one in plan.objects]
+    if rows:
+        statement = _insert(session, objects)
+        kept = {"id", "cluster", "uid"} if seen_at else {"id", "cluster", "uid", "seen_at"}
+        statement = statement.on_conflict_do_update(
+            index_elements=["cluster", "uid"],
+            set_={c.name: statement.excluded[c.name] for c in objects.columns if c.name not in kept},
+        )
+        session.connection().execute(statement, rows)
+    for uid, charge_id in plan.reassigned:
+        here = objects.c.cluster == plan.cluster
+        below = select(objects.c.uid).where(here, objects.c.parent_uid == uid).cte("below", recursive=True)
+        below = below.union_all(select(objects.c.uid).where(here, objects.c.parent_uid == below.c.uid))
+        session.connection().execute(
+            update(objects).where(here, objects.c.uid.in_(select(below.c.uid))).values(charge_id=charge_id)
+        )
+
+
+def _end_allowances(session: Session, ids: Sequence[UUID], now: datetime) -> dict[UsageKey, int]:
+    """End them; answers how the allowances of their nodes change."""
+    if not ids:
+        return {}
+    allowances = table_of(Allowance)
+    statement = (
+        update(allowances)
+        .where(allowances.c.id.in_(ids), allowances.c.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(allowances.c.node_id, allowances.c.resource, allowances.c.amount)
+    )
+    changes: dict[UsageKey, int] = {}
+    for node, resource, amount in session.connection().execute(statement):
+        changes[str(node), resource] = changes.get((str(node), resource), 0) - amount
+    return changes
+
+
+def _grant_allowances(
+    session: Session, granted: Sequence[AllowanceState], charge_id: UUID | None
+) -> dict[UsageKey, int]:
+    """Record what a grant allows this charge; what it already allows is not added again."""
+    changes: dict[UsageKey, int] = {}
+    for one in granted:
+        row = {
+            "id": new_id(),
+            "grant_id": one.grant_id,
+            "charge_id": charge_id,
+            "node_id": UUID(one.node_id),
+            "scope": "",
+            "resource": one.resource,
+            "amount": one.amount,
+            "until": one.until,
+        }
+        allowances = table_of(Allowance)
+        statement = _insert(session, allowances)
+        statement = statement.on_conflict_do_update(
+            index_elements=["grant_id", "charge_id", "node_id", "scope", "resource"],
+            set_={"amount": one.amount, "until": one.until, "ended_at": None},
+            where=allowances.c.ended_at.is_not(None),
+        )
+        if session.connection().execute(statement.returning(allowances.c.id), row).first():
+            key = (one.node_id, one.resource)
+            changes[key] = changes.get(key, 0) + one.amount
+    return changes
+
+
+def _usage_for_update(session: Session, keys: set[UsageKey]) -> dict[UsageKey, UsageRow]:
+    if not keys:
+        return {}
+    usage = table_of(Usage)
+    statement = (
+        select(usage)
+        .where(
+            usage.c.scope == "",
+            usage.c.node_id.in_({UUID(node) for node, _ in keys}),
+            usage.c.resource.in_({resource for _, resource in keys}),
+        )
+        .order_by(usage.c.depth.desc(), usage.c.node_id, usage.c.resource)
+        .with_for_update()
+    )
+    rows = (usage_row(dict(row)) for row in session.connection().execute(statement).mappings())
+    return {key: row for row in rows if (key := (row.node_id, row.resource)) in keys}
+
+
+def _insert(session: Session, table: SqlTable) -> postgresql.Insert | sqlite.Insert:
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)
