@@ -8,25 +8,30 @@ from __future__ import annotations
 
 _KUBE_SYSTEM = "system:serviceaccount:kube-system:"
 
-# They make the pods, ReplicaSets and claims of workloads that were admitted, and nothing else. The CronJob controller
-# is not among them: its Jobs are charged as they come. Nor is the HorizontalPodAutoscaler: its scales are wishes.
-WORKLOAD_CONTROLLERS = tuple(
-    _KUBE_SYSTEM + name
-    for name in (
-        "daemon-set-controller",
-        "deployment-controller",
-        "ephemeral-volume-controller",
-        "job-controller",
-        "replicaset-controller",
-        "replication-controller",
-        "resource-claim-controller",
-        "statefulset-controller",
-    )
+# They make, keep and let go of the parts of workloads that were admitted, and nothing else. The CronJob controller is
+# not among them: its Jobs are charged as they come. Nor is the HorizontalPodAutoscaler: its scales are wishes.
+WORKLOAD_CONTROLLERS = (
+    "system:kube-scheduler",  # makes the device claims of pods that ask for extended resources
+    *(
+        _KUBE_SYSTEM + name
+        for name in (
+            "daemon-set-controller",
+            "deployment-controller",
+            "ephemeral-volume-controller",
+            "generic-garbage-collector",  # takes owners away from what an orphaning deletion leaves
+            "job-controller",
+            "persistent-volume-binder",  # binds claims, and gives them the default class
+            "replicaset-controller",
+            "replication-controller",
+            "resource-claim-controller",
+            "statefulset-controller",
+        )
+    ),
 )
 
 
 def is_workload_controller(actor: str) -> bool:
-    """Whether the actor is one of kube-system's controllers that make the parts of an admitted workload."""
+    """Whether the actor is one of the cluster's controllers that tend the parts of an admitted workload."""
     return actor in WORKLOAD_CONTROLLERS
 
 

@@ -15,7 +15,7 @@ from governance.quota.model import Declaration
 from webhooks.kubernetes.controllers import is_service_account, is_workload_controller
 from webhooks.kubernetes.footprint import Wish, pod_template_of, wish_of
 from webhooks.kubernetes.kinds import kind_of_manifest
-from webhooks.kubernetes.read import Object, at, flag, items, section, text, whole
+from webhooks.kubernetes.read import Object, flag, items, section, text, whole
 from webhooks.kubernetes.review import Review
 from webhooks.kubernetes.selectors import selects
 from webhooks.kubernetes.surroundings import Surroundings
@@ -141,7 +141,7 @@ def _request(
         changes=dict(changes),
         name_prefix=_name_prefix(review),
         dry_run=review.dry_run,
-        controller_made=is_workload_controller(review.actor) and at(new or old, "metadata") is not None,
+        controller_made=is_workload_controller(review.actor),
     )
 
 

@@ -214,6 +214,9 @@ def test_while_nobody_answers_a_lost_pod_is_replaced_unless_pods_are_strict(
     with registered(kubernetes, furnished, nobody()):
         lost = lose_one()
         wait_until(lambda: is_replaced(lost), "the pod is replaced")
+        kubernetes.kubectl("delete", "statefulset", "store", "-n", furnished, "--cascade=orphan", "--timeout=30s")
+        left = kubernetes.running_pods(furnished, "app=store")
+        assert [pod["metadata"].get("ownerReferences") for pod in left] == [None, None]
     with registered(kubernetes, furnished, replace(nobody(), pods="strict")):
         lost = lose_one()
         wait_until(lambda: _replacement_is_refused(kubernetes, furnished), "the replacement is refused")

@@ -211,7 +211,8 @@ class TestAPodThatLeavesItsOwner:
         assert not self.left(self.relabelled(added="x"))
 
     def test_is_not_charged_when_its_controller_lets_it_go(self) -> None:
-        assert not self.left(pod(labels=self.BEFORE["metadata"]["labels"]), actor=REPLICA_SETS)
+        for actor in (REPLICA_SETS, "system:serviceaccount:kube-system:generic-garbage-collector"):
+            assert not self.left(pod(labels=self.BEFORE["metadata"]["labels"]), actor=actor)
 
 
 def test_no_secret_of_an_object_enters_a_request() -> None:
