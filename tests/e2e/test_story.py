@@ -7,13 +7,17 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
 from governance.change.tables import ChangeRequest
+from governance.clock import now
 from governance.configuration.tables import ConfigRevision
+from governance.notify.webhook import key_of, verify
 from tests.e2e import objects
-from tests.e2e.world import CLUSTER, CommandError, World, eventually
+from tests.e2e.people import at_the_browser, open_link, sign_in_at_the_shell
+from tests.e2e.world import CLUSTER, OUTBOUND_SECRET, CommandError, World, eventually
 from tests.parts.cluster import KubectlError
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -140,3 +144,92 @@ def test_3_a_dry_run_says_the_same_and_writes_nothing(world: World) -> None:
     assert f"{GPU}: requested 18, used 2, limit 17 of radiology" in said
     world.kubectl("scale", "deployment/ct-train", "--replicas=3", "--dry-run=server")
     assert (rows(), world.used("radiology")) == (before, used)
+
+
+def link_in(text: str) -> str:
+    """The link of a denial, or of a mail."""
+    found = re.search(r"https://\S+", text)
+    assert found is not None, text
+    return found[0].rstrip(".")
+
+
+@pytest.fixture(scope="module")
+def asked(world: World) -> str:
+    """The link of the denial that the story goes on with: more GPUs than radiology has."""
+    return link_in(refusal(world, "scale", "deployment/ct-train", "--replicas=20"))
+
+
+def test_4_opening_the_link_changes_nothing_and_sending_it_makes_one_change_request(
+    world: World, chromium: Browser, asked: str
+) -> None:
+    with at_the_browser(world, chromium, "okafor") as page:
+        open_link(page, asked, "okafor")
+        expect(page.get_by_text("ct-train").first).to_be_visible()
+        assert world.count(ChangeRequest) == 0
+        page.get_by_label("Why do you need it?").fill("Backlog of 1,900 CT studies after the scanner outage.")
+        page.get_by_label("Incident or ticket").fill("INC-22719")
+        page.get_by_role("button", name="Send the request").click()
+        expect(page.get_by_text("CH-").first).to_be_visible()
+        assert world.count(ChangeRequest) == 1
+        expect(page.get_by_text("You asked for this change, so someone else must")).to_be_visible()
+        assert page.get_by_role("button", name="Approve", exact=True).count() == 0
+        open_link(page, asked, "okafor")
+        expect(page.get_by_text("asked for already")).to_be_visible()
+
+
+def test_4_the_requester_cannot_approve_by_command_line_either(world: World, chromium: Browser) -> None:
+    sign_in_at_the_shell(world, chromium, "okafor")
+    assert "Okafor" in world.cli("whoami", person="okafor")
+    (change,) = json.loads(world.cli("change", "list", "--output", "json", person="okafor"))
+    with pytest.raises(CommandError) as caught:
+        world.cli("change", "approve", change["number"], person="okafor")
+    assert caught.value.code == 4
+    assert world.charges("confirmed")["apps/deployments/ct-training/ct-train"][GPU] == 2
+
+
+def test_4_approvers_are_told_by_mail_and_programs_by_signed_webhook(world: World) -> None:
+    eventually(lambda: world.mail.messages, "a mail")
+    eventually(lambda: world.receiver.received, "a webhook")
+    receivers = {message["To"] for message in world.mail.messages}
+    assert any("lindqvist@st-elisabeth.example" in one for one in receivers)
+    assert not any("okafor@" in one for one in receivers)
+    headers, body = world.receiver.received[0]
+    told = verify(key_of(OUTBOUND_SECRET), {name.lower(): value for name, value in headers.items()}, body, now())
+    assert "CH-" in json.dumps(told)
+
+
+def test_4_the_link_in_the_mail_leads_to_the_change_and_one_click_approves_it(world: World, chromium: Browser) -> None:
+    message = next(one for one in world.mail.messages if "lindqvist@" in one["To"])
+    body = message.get_body(("plain",))
+    assert body is not None
+    with at_the_browser(world, chromium, "lindqvist") as page:
+        open_link(page, link_in(body.get_content()), "lindqvist")
+        expect(page.get_by_text("Backlog of 1,900 CT studies").first).to_be_visible()
+        expect(page.get_by_text(re.compile("replicas", re.IGNORECASE)).first).to_be_visible()
+        page.get_by_role("button", name="Approve", exact=True).click()
+        expect(page.get_by_text(re.compile("approved", re.IGNORECASE)).first).to_be_visible()
+
+
+def test_4_the_same_scale_now_passes_once_and_another_one_does_not(world: World) -> None:
+    assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=21")
+    world.kubectl("scale", "deployment/ct-train", "--replicas=20")
+    eventually(
+        lambda: world.charges("confirmed").get("apps/deployments/ct-training/ct-train", {}).get(GPU) == 20,
+        "the larger charge is confirmed",
+    )
+    world.kubectl("scale", "deployment/ct-train", "--replicas=2")
+    eventually(lambda: world.used("radiology").get(GPU) == 2, "what was given back is credited")
+    assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=20"), "a grant is used once"
+
+
+def test_7_a_decision_can_be_explained_by_command_line_and_page(world: World, chromium: Browser) -> None:
+    listed = json.loads(world.cli("decisions", "list", "--outcome", "allow", "--output", "json"))
+    shown = [json.loads(world.cli("decisions", "show", one["id"], "--output", "json")) for one in listed]
+    (granted,) = [one for one in shown if one["grant"]]
+    assert granted["policy_digest"]
+    assert granted["config_revision"] >= 1
+    assert "Lindqvist" in json.dumps(granted)
+    with at_the_browser(world, chromium, "brandt") as page:
+        page.goto(f"{world.service.web_url}/decisions/{granted['id']}")
+        for what in ("CH-", "Lindqvist", granted["policy_digest"][:8]):
+            expect(page.get_by_text(what).first).to_be_visible()

@@ -66,22 +66,21 @@ class World:
     receiver: Receiver
     tokens: dict[str, str] = field(default_factory=dict)
 
+    def environment_of(self, person: str) -> dict[str, str]:
+        """The environment of a person's shell: their own home, and their token if they have one."""
+        home = self.folder / "homes" / person
+        home.mkdir(parents=True, exist_ok=True)
+        server = {"GOVERNANCE_SERVER": self.service.web_url, "GOVERNANCE_CA": str(self.service.certificates.authority)}
+        token = {"GOVERNANCE_TOKEN": self.tokens[person]} if person in self.tokens else {}
+        return {**os.environ, **self.service.environment, **server, **token, "HOME": str(home), "COLUMNS": "140"}
+
     def cli(self, *words: str, person: str = "sato") -> str:
-        """Run a command as a person, by their token, and give its output. Raises CommandError."""
-        environment = {
-            **os.environ,
-            **self.service.environment,
-            "GOVERNANCE_SERVER": self.service.web_url,
-            "GOVERNANCE_CA": str(self.service.certificates.authority),
-            "GOVERNANCE_TOKEN": self.tokens.get(person, ""),
-            "HOME": str(self.folder),
-            "COLUMNS": "140",
-        }
+        """Run a command as a person and give its output. Raises CommandError."""
         done = subprocess.run(
             governance(*words),
             capture_output=True,
             text=True,
-            env=environment,
+            env=self.environment_of(person),
             timeout=60,
             check=False,
             cwd=self.folder,
