@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from governance.cli.exits import OURS, USAGE, Failed, failed
+from governance.cli.output import show
 from governance.errors import GovernanceError
 
 _MODULES = {  # command: the module that holds it; where the names differ, it is one command of several
@@ -83,7 +84,7 @@ def main() -> None:
 
 def _say(end: Failed) -> int:
     if end.message:
-        typer.echo(end.message, err=True)
+        show(end.message, err=True)
     return end.code
 
 

@@ -19,9 +19,10 @@ class Format(StrEnum):
 Output = Annotated[Format, typer.Option("--output", "-o", help="How to print it.")]
 
 
-def show(text: str = "") -> None:
-    """Print a line."""
-    typer.echo(text)
+def show(text: str = "", *, err: bool = False) -> None:
+    """Print lines, on standard output or standard error."""
+    for line in text.split("\n"):
+        typer.echo(_flat(line), err=err)
 
 
 def show_json(value: Any) -> None:  # noqa: ANN401  (any JSON)
@@ -59,5 +60,5 @@ def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozense
 
 
 def _flat(text: str) -> str:
-    """One line, without control characters: what a name holds must not move the cursor."""
+    """One line, without control characters: what somebody wrote must not move the reader's cursor."""
     return "".join(char if char.isprintable() else " " for char in text)

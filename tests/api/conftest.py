@@ -67,17 +67,17 @@ def token_of(engine: Engine, person: str, scopes: tuple[str, ...] = EVERY_SCOPE)
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Engine]:
-    engine = make_engine(Database(url=f"sqlite:///{tmp_path}/api.db"))
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def api(empty: Engine) -> Iterator[Api]:
+def api(tmp_path: Path) -> Iterator[Api]:
     """With the example hospital applied."""
-    apply(empty, example(), Applier(None, "test"), clock.now())
-    app = new_app(empty)
+    yield from serve_example(tmp_path)
+
+
+def serve_example(folder: Path) -> Iterator[Api]:
+    """Serve the API of the example hospital, on a database in this folder."""
+    engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
+    metadata.create_all(engine)
+    apply(engine, example(), Applier(None, "test"), clock.now())
+    app = new_app(engine)
     with listening(app) as url:
-        yield Api(url, app, empty, {person: token_of(empty, person) for person in PEOPLE})
+        yield Api(url, app, engine, {person: token_of(engine, person) for person in PEOPLE})
+    engine.dispose()
