@@ -172,6 +172,39 @@ def test_a_log_that_was_written_anew_with_the_same_key_is_found_by_the_heads_kep
     assert "segment 1 is not the one whose head was kept elsewhere" in found
 
 
+def test_a_segment_of_another_history_with_the_same_number_and_key_is_found(log: Log) -> None:
+    event = json.loads(log.lines[5])["event"] | {"reason": "never said"}
+    head = chain.seal(2, [chain.leaf(event)], "f" * 64, NOW, log.key)
+    lines = [
+        *log.lines[:5],
+        chain.canonical({"event": event}) + b"\n",
+        chain.canonical({"head": chain.head_as_dict(head)}) + b"\n",
+    ]
+    found = [finding.what for finding in log.check(b"".join(lines), kept=False).findings]
+    assert found == ["segment 2 does not follow the head before it"]
+
+
+def test_events_after_the_last_head_are_found(log: Log) -> None:
+    (found,) = log.check(log.content + log.lines[1], kept=False).findings
+    assert found.what == "1 events at the end stand in no segment"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"reason":', b'"reason": '),
+        ("ü".encode(), b"\\u00fc"),
+        (b'"gpu":6', b'"gpu":6,"gpu":6'),
+        (b'"actor":"lindqvist"', b'"actor":"okafor","actor":"lindqvist"'),
+    ],
+)
+def test_the_same_values_in_other_bytes_are_found(log: Log, was: bytes, becomes: bytes) -> None:
+    mutated = log.content.replace(was, becomes, 1)
+    assert mutated != log.content
+    (found,) = log.check(mutated, kept=False).findings[:1]
+    assert found.what == "the line is not in canonical form"
+
+
 def test_a_log_that_was_sealed_with_another_key_is_found(log: Log) -> None:
     report = log.check(log.content, key=Ed25519PrivateKey.generate())
     assert any("not among the keys given" in finding.what for finding in report.findings)

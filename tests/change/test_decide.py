@@ -218,6 +218,14 @@ def test_a_delegate_of_the_requester_cannot_decide(session: Session, hospital: H
         say(session, hospital, change, "haddad")
 
 
+def test_a_delegate_of_the_requester_does_not_count_among_those_who_could_approve(
+    session: Session, hospital: Hospital
+) -> None:
+    delegate(session, hospital, "okafor", to="lindqvist")
+    with pytest.raises(BadInput, match="platform needs 1 person"):
+        ask(session, hospital)
+
+
 def test_the_person_behind_the_actor_cannot_decide(session: Session, hospital: Hospital) -> None:
     change = ask(session, hospital, less(denial(hospital), actor_id=hospital.people["haddad"]))
     with pytest.raises(Forbidden, match="in your name on the cluster"):
