@@ -44,9 +44,13 @@ def upgrade() -> None:
     sa.Column('signature', sa.String(), nullable=False),
     sa.Column('key_id', sa.String(), nullable=False),
     sa.Column('sealed_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('shipped_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.PrimaryKeyConstraint('number', name=op.f('pk_audit_segment')),
     sa.UniqueConstraint('head', name=op.f('uq_audit_segment_head'))
     )
+    with op.batch_alter_table('audit_segment', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_audit_segment_shipped_at'), ['shipped_at'], unique=False)
+
     op.create_table('cluster',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('mode', sa.String(), nullable=False),
@@ -625,6 +629,9 @@ def downgrade() -> None:
     op.drop_table('outbox_message')
     op.drop_table('counter')
     op.drop_table('cluster')
+    with op.batch_alter_table('audit_segment', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_audit_segment_shipped_at'))
+
     op.drop_table('audit_segment')
     with op.batch_alter_table('audit_event', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_audit_event_subject_id'))

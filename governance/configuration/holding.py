@@ -1,4 +1,4 @@
-"""What stands in the way of deleting a node or a cluster: charges in the ledger, and change requests under way."""
+"""What stands in the way of deleting or moving a node or a cluster: charges in the ledger, and open change requests."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from collections.abc import Sequence
 from sqlmodel import col, select
 
 from governance.change.tables import ChangeRequest
-from governance.configuration.writing import Writing
+from governance.configuration.writing import Writing, node_ids, paths
 from governance.errors import Conflict
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
 from governance.quota.tables import Charge
 
 _NAMED_MAX = 3
+_WAYS_UP = {("Department", "parent"), ("Project", "department")}
 
 
 def refuse_while_held(writing: Writing) -> None:
-    """Refuse to delete what is still in use. Called after the namespaces were locked by being written: a reservation
-    that was under way has ended by then, and the next one sees the new binding.
+    """Refuse to delete or move what is still in use.
+
+    Called after the namespaces were locked by being written: a reservation that was under way has ended by then, and
+    the next one sees the new binding.
 
     Raises:
         Conflict: names what holds it.
     """
-    held = [*_held_projects(writing), *_held_clusters(writing)]
+    held = [*_held_projects(writing), *_held_clusters(writing), *_held_moves(writing)]
     if held:
         more = f" ({len(held) - 1} more are held.)" if len(held) > 1 else ""
-        raise Conflict(held[0] + more, field="deletes", remedy="Delete the workloads, or move the project, first.")
+        raise Conflict(held[0] + more, remedy="Delete the workloads first.")
 
 
 def _held_projects(writing: Writing) -> list[str]:
@@ -64,6 +67,26 @@ def _held_clusters(writing: Writing) -> list[str]:
         ).all()
         if charges:
             found.append(f"The cluster {name} cannot be deleted: it holds {_named(charges)}.")
+    return found
+
+
+def _held_moves(writing: Writing) -> list[str]:
+    """A department or project that moves while it holds charges: they are charged along the old way up."""
+    moved = [
+        one.name
+        for one in writing.plan.differences
+        if one.action == "update" and any((one.kind, field.field) in _WAYS_UP for field in one.fields)
+    ]
+    if not moved:
+        return []
+    ids, found = node_ids(writing.session), list[str]()
+    ways = paths(writing.session)
+    live = writing.session.exec(select(Charge).where(col(Charge.state).in_(LIVE)).order_by(Charge.native_id)).all()
+    for name in moved:
+        below = {node for node, way in ways.items() if str(ids[name]) in way}
+        charges = [one for one in live if one.project_id in below]
+        if charges:
+            found.append(f"{name} cannot move in the tree: it holds {_named(charges)}.")
     return found
 
 

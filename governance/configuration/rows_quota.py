@@ -11,7 +11,11 @@ from sqlmodel import Session, col, select
 from governance.configuration.specs import Quota, amounts
 from governance.configuration.writing import Writing, node_ids
 from governance.identity.tables import Node
-from governance.quota.tables import Usage
+from governance.quota.model import LIVE
+from governance.quota.tables import Charge, Usage
+
+
+_AFFECTS = {"Quota", "Department", "Project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class _Limit:
 
 
 def write(writing: Writing) -> None:
-    """Make the limits as wanted."""
+    """Make the limits as wanted, if limits or the tree change: it locks every usage row for a moment."""
+    if not any(one.kind in _AFFECTS for one in writing.plan.differences):
+        return
     session, nodes = writing.session, node_ids(writing.session)
     wanted: dict[tuple[UUID, str], _Limit] = {}
     for name, quota in writing.wanted.specs(Quota).items():
@@ -50,16 +56,27 @@ def _set(session: Session, wanted: dict[tuple[UUID, str], _Limit]) -> None:
         limit = wanted.get(key)
         row.hard, row.lending, row.borrowing = (limit.hard, limit.lending, limit.borrowing) if limit else (None,) * 3
         row.rule = limit.rule if limit else ""
-    rise: dict[tuple[UUID, str], int] = defaultdict(int)
-    for row in sorted(rows.values(), key=lambda one: -one.depth):
-        row.used += rise[row.node_id, row.resource]
-        drawn = max(row.used, _guaranteed(row))
+    charged = _charged(session)
+    passed_up: dict[tuple[UUID, str], int] = defaultdict(int)
+    for row in sorted(rows.values(), key=lambda one: -nodes[one.node_id].depth):
+        row.depth = nodes[row.node_id].depth
+        row.used = charged[row.node_id, row.resource] + passed_up[row.node_id, row.resource]
+        row.drawn = max(row.used, _guaranteed(row))
         parent = nodes[row.node_id].parent_id
         if parent is not None:
-            rise[parent, row.resource] += drawn - row.drawn
-        row.drawn = drawn
+            passed_up[parent, row.resource] += row.drawn
         session.add(row)
     session.flush()
+
+
+def _charged(session: Session) -> dict[tuple[UUID, str], int]:
+    """What live charges take of each project; read after usage was locked, so that who is at a charge waits for us."""
+    taken: dict[tuple[UUID, str], int] = defaultdict(int)
+    for project, level in session.exec(select(Charge.project_id, Charge.level).where(col(Charge.state).in_(LIVE))):
+        if project is not None:
+            for resource, amount in level.items():
+                taken[project, resource] += amount
+    return taken
 
 
 def _guaranteed(row: Usage) -> int:

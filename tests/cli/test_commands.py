@@ -26,17 +26,8 @@ def test_quota_show_prints_a_table_and_json(shell: Shell, api: Api) -> None:
     shown = run(shell, api, "okafor", "quota", "show", "radiology")
     lines = shown.out.splitlines()
     assert lines[0] == "department radiology: St. Elisabeth Hospitals / Imaging / Radiology"
-    assert lines[1].lower().split() == [
-        "resource",
-        "hard",
-        "held",
-        "used",
-        "kept",
-        "available",
-        "borrowed",
-        "allowance",
-        "rule",
-    ]
+    columns = "resource hard held used kept available borrowed allowance rule"
+    assert lines[1].lower().split() == columns.split()
     (gpu,) = [line.split() for line in lines if line.startswith(GPU)]
     assert gpu == [GPU, "12", "4", "10", "0", "3", "2", "0", "radiology"]
     found = json.loads(run(shell, api, "okafor", "quota", "show", "radiology", "--output", "json").out)
@@ -69,8 +60,8 @@ def test_a_change_is_asked_for_shown_and_approved(shell: Shell, api: Api) -> Non
     own = run(shell, api, "okafor", "change", "approve", "CH-1")
     assert (own.code, own.out) == (exits.NOT_ALLOWED, "")
     assert "CH-1" in run(shell, api, "lindqvist", "change", "list", "--state", "pending").out
-    words = ("change", "approve", "CH-1", "--note", "Room.", "--at-most", f"{GPU}=4", "-o", "json")
-    done = run(shell, api, "lindqvist", *words)
+    less = ("--at-most", f"{GPU}=4", "--output", "json")
+    done = run(shell, api, "lindqvist", "change", "approve", "CH-1", "--note", "Room.", *less)
     assert json.loads(done.out)["grant"]["ceiling"] == {GPU: 4}
 
 

@@ -209,6 +209,29 @@ def test_a_cluster_that_still_has_charges_cannot_be_deleted(engine: Engine) -> N
         do(engine, small({"Cluster/onprem": None, "NamespaceBinding/ct": None}), deletes=True)
 
 
+def test_a_project_that_still_has_charges_cannot_move(engine: Engine) -> None:
+    moved = small({"Project/ct": {**SMALL["Project/ct"], "department": "imaging"}})
+    do(engine)
+    with transaction(engine) as session:
+        charge(session, node(session, "ct").id, [])
+    with pytest.raises(Conflict, match="ct cannot move in the tree: it holds 1 charge"):
+        do(engine, moved)
+
+
+def test_a_department_moves_with_its_guarantee_and_the_way_of_its_namespaces(engine: Engine) -> None:
+    quotas: dict[str, Any] = {
+        "Quota/hospital": {"for": {"department": "hospital"}, "hard": {"cpu": 20}},
+        "Quota/radiology": {"for": {"department": "radiology"}, "hard": {"cpu": 10}, "lendingLimit": {"cpu": 4}},
+    }
+    do(engine, small(quotas))
+    do(engine, small({**quotas, "Department/radiology": {"title": "Radiology", "parent": "hospital"}}))
+    assert drawn(engine) == {"ct": (0, 0), "radiology": (0, 6000), "imaging": (0, 0), "hospital": (6000, 20000)}
+    with reading(engine) as session:
+        path = [str(node(session, name).id) for name in ("ct", "radiology", "hospital")]
+        assert session.get_one(Namespace, ("onprem", "ct")).path == path
+        assert [node(session, name).depth for name in ("radiology", "ct")] == [1, 2]
+
+
 def test_a_deleted_project_is_retired_and_comes_back_as_itself(engine: Engine) -> None:
     do(engine)
     with reading(engine) as session:
