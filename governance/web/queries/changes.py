@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_
@@ -34,6 +35,7 @@ from governance.web.views.change import Ask, ChangeLine, ChangeList, ChangePage,
 from governance.web.views.parts import Badge, Choice, Moment, Problem
 
 PAGE_SIZE = 30
+_AMOUNT = re.compile(r"[0-9][0-9,]{0,17}(\.[0-9]{1,6})?", re.ASCII)
 _URGENT = timedelta(hours=4)
 _BADGES: Mapping[State, Badge] = {
     State.DRAFT: Badge("Draft", "circle", "neutral"),
@@ -332,14 +334,12 @@ def terms_of(asks: Asks, change: ChangeRequest, typed: Mapping[str, str], reader
 
 
 def _amount(text: str, unit: Unit, field: Ask) -> int:
-    try:
+    if _AMOUNT.fullmatch(text):  # no exponent: 1e999999 is a short text and a number that nobody can hold
         value = Decimal(text.replace(",", "")) * unit.divisor
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0 or value != value.to_integral_value():
-        example = f"Write it like {field.value}."
-        raise BadInput(f"{field.title}: “{text[:20]}” is not an amount.", field=field.field, remedy=example)
-    return int(value)
+        if value == value.to_integral_value():
+            return int(value)
+    example = f"Write it like {field.value}."
+    raise BadInput(f"{field.title}: “{text[:20]}” is not an amount.", field=field.field, remedy=example)
 
 
 def rising(asks: Asks) -> tuple[str, ...]:
