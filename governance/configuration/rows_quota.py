@@ -14,7 +14,6 @@ from governance.identity.tables import Node
 from governance.quota.model import LIVE
 from governance.quota.tables import Charge, Usage
 
-
 _AFFECTS = {"Quota", "Department", "Project"}
 
 
