@@ -16,6 +16,7 @@ from governance.admission.decide import decide, refuse
 from governance.admission.digest import canonical, digest_of, footprint_of, subject_of
 from governance.admission.document import document
 from governance.admission.facts import Facts, ref_of
+from governance.admission.governed import one_run
 from governance.admission.model import Decision, Request
 from governance.admission.tables import DecisionRow
 from governance.change.grants import GrantFact, consume_statements, pick
@@ -23,7 +24,7 @@ from governance.db.types import new_id
 from governance.errors import ClusterUnavailable, DatabaseUnavailable, PolicyUnavailable
 from governance.policy.model import PolicyEngine
 from governance.quota.ledger import reserve
-from governance.quota.model import AllowanceState, Declaration
+from governance.quota.model import AllowanceState, Declaration, walk
 from governance.quota.plan import Proposal, propose, scaled
 from governance.quota.write import Reserved
 from governance.units import EMPTY
@@ -243,6 +244,8 @@ def _document(
     known = facts.known
     if known.cluster is None:
         raise LookupError("a request without a cluster is answered before policy")
+    must_fit = one_run(declaration)  # asked about, but not charged: a CronJob's runs are charged when they come
+    increase = proposal.delta + must_fit
     running = known.objects.get(request.object_uid)
     admitted = {one.declaration.template for one in running.pendings} if running else set()
     if running and running.observed:
@@ -255,9 +258,9 @@ def _document(
         path=proposal.plan.path,
         new_template=declaration.template not in admitted,
         images=declaration.images,
-        increase=proposal.delta,
-        level=proposal.level,
-        positions=proposal.positions(known),
+        increase=increase,
+        level=proposal.level + must_fit,
+        positions=walk(known.usage, proposal.plan.path, increase),
         approval_rules=facts.approval_rules,
         freezes=facts.freezes,
         grant=grant,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -225,7 +226,7 @@ def test_4_the_same_scale_now_passes_once_and_another_one_does_not(world: World)
 def test_7_a_decision_can_be_explained_by_command_line_and_page(world: World, chromium: Browser) -> None:
     listed = json.loads(world.cli("decisions", "list", "--outcome", "allow", "--output", "json"))
     shown = [json.loads(world.cli("decisions", "show", one["id"], "--output", "json")) for one in listed]
-    (granted,) = [one for one in shown if one["grant"]]
+    (granted,) = [one for one in shown if one["grant_id"]]
     assert granted["policy_digest"]
     assert granted["config_revision"] >= 1
     assert "Lindqvist" in json.dumps(granted)
@@ -233,3 +234,67 @@ def test_7_a_decision_can_be_explained_by_command_line_and_page(world: World, ch
         page.goto(f"{world.service.web_url}/decisions/{granted['id']}")
         for what in ("CH-", "Lindqvist", granted["policy_digest"][:8]):
             expect(page.get_by_text(what).first).to_be_visible()
+
+
+def freeze(manifests: Path, ends: datetime) -> str:
+    """A freeze calendar that holds now, in research as well."""
+    starts = now() - timedelta(hours=1)
+    lines = [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//st-elisabeth//changes//EN", "BEGIN:VEVENT", "UID:go-live",
+        f"DTSTAMP:{starts:%Y%m%dT%H%M%SZ}", f"DTSTART:{starts:%Y%m%dT%H%M%SZ}", f"DTEND:{ends:%Y%m%dT%H%M%SZ}",
+        "SUMMARY:Go-live of the new archive", "END:VEVENT", "END:VCALENDAR", "",
+    ]  # fmt: skip
+    (manifests / "go-live.ics").write_bytes("\r\n".join(lines).encode())
+    return (
+        "apiVersion: governance.io/v1\nkind: FreezeCalendar\nmetadata: {name: go-live}\n"
+        "spec: {at: st-elisabeth, environments: [research], file: go-live.ics}\n"
+    )
+
+
+def pods_on(world: World, node: str, app: str = "ct-train") -> int:
+    """How many pods of an app run on a node."""
+    pods = world.kubernetes.running_pods("ct-training", f"app={app}")
+    return sum(1 for pod in pods if pod["spec"]["nodeName"] == node)
+
+
+def lose_a_node_and_see_its_pods_come_back(world: World) -> None:
+    """Every machine but one loses power; the pods come back on the other."""
+    lost, kept = "node-1", "node-2"
+    world.kubernetes.lose_node(lost)
+    eventually(lambda: pods_on(world, kept) == 2 and pods_on(world, kept, "viewer") == 2, "the pods are back", 90)
+    world.kubernetes.restore_node(lost)
+
+
+def test_5_in_a_freeze_a_change_is_denied_with_the_time_at_which_it_ends(world: World, manifests: Path) -> None:
+    ends = (now() + timedelta(hours=6)).replace(microsecond=0)
+    (manifests / "go-live.yaml").write_text(freeze(manifests, ends))
+    assert "Revision 2" in world.cli("apply", "-f", str(manifests))
+    said = refusal(world, "scale", "deployment/ct-train", "--replicas=3")
+    assert f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC: Go-live of the new archive" in said
+
+
+def test_5_in_the_same_freeze_a_lost_nodes_pods_come_back(world: World) -> None:
+    lose_a_node_and_see_its_pods_come_back(world)
+
+
+def test_5_the_freeze_is_lifted(world: World, manifests: Path) -> None:
+    (manifests / "go-live.yaml").unlink()
+    (manifests / "go-live.ics").unlink()
+    assert "Revision 3" in world.cli("apply", "-f", str(manifests), "--delete")
+    world.kubectl("scale", "deployment/ct-train", "--replicas=3")
+    world.kubectl("scale", "deployment/ct-train", "--replicas=2")
+
+
+def test_5_with_the_service_killed_pods_come_back_and_nothing_new_gets_in(world: World) -> None:
+    world.service.kill("serve", "worker")
+    lose_a_node_and_see_its_pods_come_back(world)
+    said = refusal(world, "create", "deployment", "meanwhile", "--image=example.org/x:1")
+    assert "failed calling webhook" in said
+    world.kubectl("scale", "deployment/viewer", "--replicas=1")  # a decrease passes
+    world.kubectl("delete", "deployment", "viewer")
+
+
+def test_6_what_was_deleted_meanwhile_is_credited_within_60_s(world: World) -> None:
+    assert world.used("ct-training")["count/deployments.apps"] == 2
+    world.service.run("serve", "worker")
+    eventually(lambda: world.used("ct-training").get("count/deployments.apps") == 1, "the ledger follows", 60)

@@ -16,19 +16,23 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, Executable
+from sqlalchemy import Engine, Executable, select
 
 from governance.change import grants
 from governance.configuration.rows_clusters import see_namespace
 from governance.db.session import reading, transaction
 from governance.db.together import database_time
 from governance.errors import BadInput, ClusterUnavailable, DatabaseUnavailable, LedgerConflict
+from governance.quota.facts import object_state
 from governance.quota.lease import acquire, relisted, renew
+from governance.quota.model import Declaration
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
 from governance.quota.plan import ObjectRef, Observation, Settled
+from governance.quota.tables import ChargeObject
+from governance.quota.write import table_of
 from webhooks.kubernetes.around import Around
 from webhooks.kubernetes.cluster import Api, Event, Expired, Listing
-from webhooks.kubernetes.footprint import declaration_of
+from webhooks.kubernetes.footprint import declaration_of, is_unseen
 from webhooks.kubernetes.reflect import reflect
 
 # Owners come before what they own, so that a relist finds each root before its pods.
@@ -245,10 +249,27 @@ def _observation(follower: Follower, kind: str, source: dict[str, Any], *, delet
     if deleted:
         return Observation(ref, meta["resourceVersion"])
     try:
-        declaration = declaration_of(kind, source, follower.around.current())
+        before = _last_known(follower, meta["uid"]) if is_unseen(kind, source) else None
+        declaration = declaration_of(kind, source, follower.around.current(), before=before)
     except (BadInput, ClusterUnavailable) as error:
         _log.error("an object cannot be charged", cluster=ref.cluster, kind=kind, name=ref.native_id, reason=str(error))
         return None
     if declaration is None:
         return None
     return Observation(ref, meta["resourceVersion"], declaration, deleting=bool(meta.get("deletionTimestamp")))
+
+
+def _last_known(follower: Follower, uid: str) -> Declaration | None:
+    """What the ledger last knew of an object whose controller has not seen its newest generation yet: whether a
+    rolling update is under way follows from it, not from the generation, which a scale raises as well."""
+    objects = table_of(ChargeObject).c
+    with reading(follower.engine) as session:
+        row = session.connection().execute(
+            select(table_of(ChargeObject)).where(objects.cluster == follower.cluster, objects.uid == uid)
+        )
+        found = row.mappings().one_or_none()
+    if found is None:
+        return None
+    state = object_state(dict(found))
+    known = [*((state.observed,) if state.observed else ()), *(one.declaration for one in state.pendings)]
+    return next((one for one in known if one.rolling), known[-1] if known else None)
