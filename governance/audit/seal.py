@@ -76,13 +76,19 @@ def shipped_path(folder: Path, head: SignedHead) -> Path:
 
 
 def read_shipped(folder: Path) -> list[SignedHead]:
-    """Every head in a folder that was shipped to, by number. Raises ValueError naming a file that holds none."""
+    """Every head in a folder that was shipped to, by number.
+
+    Raises ValueError for a file that holds no head, and for a folder that holds none at all: whoever mistypes its name
+    must not be told that the log was compared.
+    """
     heads = []
     for path in sorted(folder.glob("*/*.json")):
         try:
             heads.append(chain.head_from(json.loads(path.read_bytes())))
         except (ValueError, TypeError, RecursionError):
             raise ValueError(f"{path} holds no head") from None
+    if not heads:
+        raise ValueError(f"{folder} holds no heads")
     return sorted(heads, key=lambda head: head.number)
 
 

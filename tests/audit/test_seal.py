@@ -131,6 +131,12 @@ def test_shipping_again_after_a_crash_writes_the_same_and_another_history_is_ref
     assert [path.name for path in tmp_path.glob("*/*")] == ["0000000001.json"]
 
 
+def test_a_folder_without_heads_is_not_compared_with_in_silence(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "mistyped"):
+        with pytest.raises(ValueError, match="holds no heads"):
+            read_shipped(folder)
+
+
 def test_several_sealers_and_writers_at_once_lose_and_double_nothing(
     engine: Engine, key: Ed25519PrivateKey, tmp_path: Path
 ) -> None:

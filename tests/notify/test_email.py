@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from governance.notify.email import compose, email_channel
 from governance.notify.outbox import DeliveryFailed, Outgoing
@@ -80,3 +81,22 @@ def test_a_server_that_is_not_there_is_tried_again() -> None:
     with pytest.raises(DeliveryFailed, match="does not answer") as failed:
         deliver(outgoing())
     assert not failed.value.for_good
+
+
+@pytest.mark.parametrize(("answer", "for_good"), [("550 no such mailbox", True), ("450 try later", False)])
+def test_a_receiver_that_the_server_refuses_is_given_up_if_the_server_says_for_good(
+    answer: str, for_good: bool
+) -> None:
+    class Refusing:
+        async def handle_RCPT(self, *_arguments: object) -> str:  # noqa: N802  (aiosmtpd's hook)
+            return answer
+
+    port = free_port()
+    controller = Controller(Refusing(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        with pytest.raises(DeliveryFailed, match=f"refused the receiver .{answer[:3]}.") as failed:
+            email_channel(Mail(host="127.0.0.1", port=port), "https://x.example")(outgoing())
+    finally:
+        controller.stop()
+    assert failed.value.for_good is for_good
