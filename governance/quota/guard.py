@@ -103,9 +103,9 @@ class Answer:
 
 
 def fits(proposal: Proposal) -> bool:
-    """Whether one statement can write it: one path, nothing that belongs to another charge now, no allowance ends."""
+    """Whether one statement can write it: one path, no object that changes its charge, no allowance that changes."""
     plan = proposal.plan
-    return not plan.reassigned and not plan.ended and set(plan.deltas()) <= {plan.path}
+    return not plan.reassigned and not plan.allowances and set(plan.deltas()) <= {plan.path}
 
 
 def reserve_in_one(engine: Engine, proposal: Proposal, alongside: Sequence[Table], now: datetime) -> Answer:

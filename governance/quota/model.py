@@ -208,6 +208,10 @@ class UsageRow:
         """hard + borrowing limit + live allowances; None: no limit."""
         return None if self.hard is None else self.hard + (self.borrowing or 0) + self.allowance
 
+    def standing(self) -> Position:
+        """Where the node stands, with nothing added."""
+        return Position(self.node_id, self.resource, self.depth, self.used, 0, self.limit, self.drawn, self.rule)
+
 
 @dataclass(frozen=True, slots=True)
 class AllowanceState:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from governance.quota.allowances import Changed, follow
 from governance.quota.model import (
     LIVE,
     AllowanceState,
@@ -84,7 +85,7 @@ class Plan:
     objects: tuple[ObjectState, ...] = ()
     reassigned: tuple[tuple[str, UUID], ...] = ()  # everything below this uid now belongs to this charge
     settled: tuple[Settled, ...] = ()
-    ended: tuple[UUID, ...] = ()  # allowances
+    allowances: tuple[Changed, ...] = ()
 
     def deltas(self) -> dict[tuple[str, ...], ResourceList]:
         """Change of usage at the project of each path; decreases first: a takeover frees before it takes."""
@@ -192,6 +193,7 @@ def settle(known: Known, seen: Observation) -> Plan:
     if state is None or (state.gone and newer and seen.declaration is not None):
         state = _placed(draft, seen.ref, state)
     after, settled = _resolved(state, seen, newer=newer)
+    settled += _shared(draft, after, settled)
     if newer and seen.declaration is not None:
         after = replace(
             after,
@@ -341,6 +343,26 @@ def _resolved(state: ObjectState, seen: Observation, *, newer: bool) -> tuple[Ob
     return after, settled
 
 
+def _shared(draft: _Draft, state: ObjectState, settled: Iterable[Settled]) -> list[Settled]:
+    """A grant that let this object in is final for those of its name as well that were admitted by it.
+
+    A CREATE that is repeated before its first answer came has two incarnations and one grant; whichever exists has
+    used it.
+    """
+    final = {one.grant_id for one in settled if one.persisted and one.grant_id}
+    also = []
+    for other in list(draft.objects.values()) if final else ():
+        same = (other.kind, other.namespace, other.name) == (state.kind, state.namespace, state.name)
+        if not same or other.uid == state.uid:
+            continue
+        mine = [one for one in other.pendings if one.grant in final]
+        also += [Settled(True, one.grant, one.decision, other.charge_id) for one in mine]
+        if mine:
+            kept = tuple(replace(one, grant=None) if one.grant in final else one for one in other.pendings)
+            _put(draft, replace(other, pendings=kept))
+    return also
+
+
 def _persisted(one: Pending, seen: Observation, version: int) -> bool:
     """Whether the write won. A LIST that shows a later write on top counts as won: a grant is single-use."""
     if seen.declaration is None:
@@ -382,15 +404,17 @@ def _adopt_waiting(draft: _Draft, ref: ObjectRef) -> None:
 def _level(draft: _Draft, *, falls: bool) -> None:
     """Set the levels of the charges whose objects changed, and of those that share their name.
 
-    While the newest of a name was only admitted, it takes over: at most one object of a name can exist, so together
-    they are charged what they need jointly. Once it is seen, or lost, each stands for itself again.
+    While any of a name was only admitted, the newest that is not gone pays for all of them: at most one object of a
+    name can exist, so together they are charged what they need jointly. Once every one is seen or lost, each stands
+    for itself again.
     """
     for kind, native_id in {(one.kind, one.native_id) for one in draft.charges.values() if one.id in draft.touched}:
         named = [one for one in draft.charges.values() if (one.kind, one.native_id) == (kind, native_id)]
         group = sorted((one for one in named if one.state in LIVE or one.id in draft.touched), key=lambda one: one.id)
         roots = {one.id: _root(draft, one) for one in group}
-        newest = max((one for one in group if _is_only_admitted(roots[one.id])), key=lambda one: one.id, default=None)
-        if newest is not None and newest is group[-1] and len(group) > 1:
+        there = [one for one in group if (root := roots[one.id]) is not None and not root.gone]
+        newest = max(there, key=lambda one: one.id, default=None)
+        if newest is not None and len(group) > 1 and any(_is_only_admitted(root) for root in roots.values()):
             joint = joint_need(one for one in roots.values() if one is not None)
             held = EMPTY if falls else sum_of(one.level for one in group)
             needs = {one.id: EMPTY for one in group} | {newest.id: joint | held}
@@ -435,20 +459,16 @@ def _plan(draft: _Draft, ref: ObjectRef, settled: Iterable[Settled] = ()) -> Pla
     known, namespace = draft.known, draft.known.namespace
     charges = [one for one in draft.charges.values() if one.id in draft.touched or known.charges.get(one.id) != one]
     settled = tuple(settled)
+    before = {one.id: known.charges[one.id] for one in charges if one.id in known.charges}
     lost = {(one.charge_id, one.grant_id) for one in settled if one.grant_id and not one.persisted}
-    over = {one.id for one in charges if one.state not in LIVE}
     return Plan(
         cluster=ref.cluster,
         namespace=ref.namespace,
         path=namespace.path if namespace else (),
-        before=tuple(known.charges[one.id] for one in charges if one.id in known.charges),
+        before=tuple(before.values()),
         charges=tuple(charges),
         objects=tuple(one for one in draft.objects.values() if known.objects.get(one.uid) != one),
         reassigned=tuple(draft.reassigned.items()),
         settled=settled,
-        ended=tuple(
-            one.id
-            for one in known.allowances
-            if one.id and (one.charge_id in over or (one.charge_id, one.grant_id) in lost)
-        ),
+        allowances=follow(known.allowances, before, charges, lost),
     )

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table as SqlTable
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from governance.db.base import Table
 from governance.db.types import new_id
+from governance.quota.allowances import Changed, given
 from governance.quota.facts import KUBERNETES, usage_row
 from governance.quota.model import AllowanceState, ChargeState, ObjectState, Position, UsageRow, walk
 from governance.quota.plan import Plan
@@ -70,12 +72,12 @@ def write(
     if not _unmoved(session, plan):
         return Moved()
     _write_charges(session, plan, now)
-    raised = _end_allowances(session, plan.ended, now)
-    for key, amount in _grant_allowances(session, allowances, charge_id).items():
-        raised[key] = raised.get(key, 0) + amount
-    positions = take(session, plan.deltas(), raised)
+    raised = _change_allowances(session, plan.allowances, now)
+    left = _left_of(session, allowances, charge_id)
+    positions, needed = take(session, plan.deltas(), raised, left)
     if not forced and any(one.refused for one in positions):
         return Refused(tuple(one for one in positions if one.refused))
+    _grant_allowances(session, allowances, charge_id, needed)
     _write_objects(session, plan, now if seen else None)
     if forced:
         mark_breaches(session, positions, now, charge_id)
@@ -83,16 +85,20 @@ def write(
 
 
 def take(
-    session: Session, deltas: Mapping[tuple[str, ...], ResourceList], raised: Mapping[UsageKey, int]
-) -> tuple[Position, ...]:
+    session: Session,
+    deltas: Mapping[tuple[str, ...], ResourceList],
+    raised: Mapping[UsageKey, int],
+    left: Mapping[UsageKey, int] = MappingProxyType({}),
+) -> tuple[tuple[Position, ...], dict[UsageKey, int]]:
     """Lock the usage rows of these paths and write what they become.
 
     Args:
         deltas: change at the project of each path.
         raised: change of the live allowances of a node.
+        left: what a grant still allows, by node and resource; no more of it is used than is needed.
 
     Returns:
-        the positions of every row that was touched.
+        the positions of every row that was touched, and how much of the grant is used.
     """
     wanted = {
         (node, resource): len(path) - 1 - place
@@ -106,19 +112,16 @@ def take(
         for one in walk(rows.values(), path, delta):
             key = (one.node_id, one.resource)
             rows[key] = replace(rows[key], used=one.used_after, drawn=one.drawn)
+    needed = given(rows, {key: row.used for key, row in before.items()}, left)
+    for key, amount in needed.items():
+        rows[key] = replace(rows[key], allowance=rows[key].allowance + amount)
     save_usage(session, [row for key, row in rows.items() if row != before[key]])
-    return tuple(
-        Position(
-            row.node_id,
-            row.resource,
-            row.depth,
-            before[key].used,
-            row.used - before[key].used,
-            row.limit,
-            row.drawn,
-            row.rule,
-        )
-        for key, row in rows.items()
+    return tuple(_position(before[key], row) for key, row in rows.items()), needed
+
+
+def _position(before: UsageRow, row: UsageRow) -> Position:
+    return Position(
+        row.node_id, row.resource, row.depth, before.used, row.used - before.used, row.limit, row.drawn, row.rule
     )
 
 
@@ -150,8 +153,8 @@ def create_usage(session: Session, depths: Mapping[UsageKey, int]) -> None:
         }
         for (node, resource), depth in depths.items()
     ]
-    statement = _insert(session, table_of(Usage)).on_conflict_do_nothing()
-    session.connection().execute(statement, rows)
+    if rows:
+        session.connection().execute(_insert(session, table_of(Usage)).on_conflict_do_nothing(), rows)
 
 
 def save_usage(session: Session, rows: Sequence[UsageRow]) -> None:
@@ -286,50 +289,68 @@ def _write_objects(session: Session, plan: Plan, seen_at: datetime | None) -> No
         )
 
 
-def _end_allowances(session: Session, ids: Sequence[UUID], now: datetime) -> dict[UsageKey, int]:
-    """End them; answers how the allowances of their nodes change."""
-    if not ids:
-        return {}
-    allowances = table_of(Allowance)
-    statement = (
-        update(allowances)
-        .where(allowances.c.id.in_(ids), allowances.c.ended_at.is_(None))
-        .values(ended_at=now)
-        .returning(allowances.c.node_id, allowances.c.resource, allowances.c.amount)
-    )
-    changes: dict[UsageKey, int] = {}
-    for node, resource, amount in session.connection().execute(statement):
-        changes[str(node), resource] = changes.get((str(node), resource), 0) - amount
+def _change_allowances(session: Session, changed: Iterable[Changed], now: datetime) -> dict[UsageKey, int]:
+    """Lower, end or pass on live allowances of charges that are locked; answers how those of their nodes change."""
+    allowances, changes = table_of(Allowance), dict[UsageKey, int]()
+    for was, becomes in changed:
+        stays = becomes.amount > 0 and becomes.charge_id == was.charge_id
+        statement = update(allowances).where(allowances.c.id == was.id, allowances.c.ended_at.is_(None))
+        session.connection().execute(
+            statement.values(amount=becomes.amount) if stays else statement.values(ended_at=now)
+        )
+        if becomes.amount > 0 and not stays:
+            _put_allowance(session, becomes)
+        key = (was.node_id, was.resource)
+        changes[key] = changes.get(key, 0) + becomes.amount - was.amount
     return changes
+
+
+def _left_of(session: Session, granted: Sequence[AllowanceState], charge_id: UUID | None) -> dict[UsageKey, int]:
+    """What a grant allows this charge and did not yet: it is consumed once, however often the request is repeated."""
+    if not granted:
+        return {}
+    statement = select(col(Allowance.node_id), col(Allowance.resource), col(Allowance.amount)).where(
+        col(Allowance.charge_id) == charge_id,
+        col(Allowance.grant_id).in_({one.grant_id for one in granted}),
+        col(Allowance.ended_at).is_(None),
+    )
+    left: dict[UsageKey, int] = {}
+    for one in granted:
+        left[one.node_id, one.resource] = left.get((one.node_id, one.resource), 0) + one.amount
+    for node, resource, amount in session.connection().execute(statement):
+        left[str(node), resource] = left.get((str(node), resource), 0) - amount
+    return left
 
 
 def _grant_allowances(
-    session: Session, granted: Sequence[AllowanceState], charge_id: UUID | None
-) -> dict[UsageKey, int]:
-    """Record what a grant allows this charge; what it already allows is not added again."""
-    changes: dict[UsageKey, int] = {}
+    session: Session, granted: Iterable[AllowanceState], charge_id: UUID | None, needed: Mapping[UsageKey, int]
+) -> None:
     for one in granted:
-        row = {
-            "id": new_id(),
-            "grant_id": one.grant_id,
-            "charge_id": charge_id,
-            "node_id": UUID(one.node_id),
-            "scope": "",
-            "resource": one.resource,
-            "amount": one.amount,
-            "until": one.until,
-        }
-        allowances = table_of(Allowance)
-        statement = _insert(session, allowances)
-        statement = statement.on_conflict_do_update(
-            index_elements=["grant_id", "charge_id", "node_id", "scope", "resource"],
-            set_={"amount": one.amount, "until": one.until, "ended_at": None},
-            where=allowances.c.ended_at.is_not(None),
-        )
-        if session.connection().execute(statement.returning(allowances.c.id), row).first():
-            key = (one.node_id, one.resource)
-            changes[key] = changes.get(key, 0) + one.amount
-    return changes
+        amount = needed.get((one.node_id, one.resource), 0)
+        if amount:
+            _put_allowance(session, replace(one, charge_id=charge_id, amount=amount))
+
+
+def _put_allowance(session: Session, one: AllowanceState) -> None:
+    """Make an allowance; one that is live already grows, one that has ended begins anew."""
+    row = {
+        "id": new_id(),
+        "grant_id": one.grant_id,
+        "charge_id": one.charge_id,
+        "node_id": UUID(one.node_id),
+        "scope": "",
+        "resource": one.resource,
+        "amount": one.amount,
+        "until": one.until,
+        "ended_at": None,
+    }
+    allowances = table_of(Allowance)
+    grown = case((allowances.c.ended_at.is_(None), allowances.c.amount), else_=0) + one.amount
+    statement = _insert(session, allowances).on_conflict_do_update(
+        index_elements=["grant_id", "charge_id", "node_id", "scope", "resource"],
+        set_={"amount": grown, "until": one.until, "ended_at": None},
+    )
+    session.connection().execute(statement, row)
 
 
 def _usage_for_update(session: Session, keys: set[UsageKey]) -> dict[UsageKey, UsageRow]:
