@@ -265,7 +265,7 @@ NODE = NodePage(
         ),
     ),
     more_charges=12,
-    allowances=(Fact("4 GPUs", "for ct-training/ct-train until 30 November", "CH-1042", href="/changes/CH-1042"),),
+    allowances=(Fact("4 GPUs", "CH-1042", "for ct-training/ct-train until 30 November", href="/changes/CH-1042"),),
     breaches=(
         Fact("1 load balancer over the limit", "since yesterday 16:20.", "It was there before the limit was lowered."),
     ),
