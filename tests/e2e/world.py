@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, make_url, select
 from sqlmodel import col
 
 from governance.audit.keys import ensure_key
@@ -21,6 +21,7 @@ from governance.db.session import make_engine, reading
 from governance.identity.tables import Node
 from governance.quota.tables import Charge, Cluster, Usage
 from governance.settings import Database
+from tests.e2e.between import Door, Line, door, line
 from tests.e2e.service import Service, configure, governance
 from tests.parts import cluster as clusters
 from tests.parts import oidc as providers
@@ -59,11 +60,12 @@ class World:
     kubernetes: clusters.Cluster
     service: Service
     engine: Engine
-    opa: opas.Opa
-    postgres: databases.Postgres
     provider: providers.Oidc
     mail: mails.Smtp
     receiver: Receiver
+    door: Door
+    to_database: Line
+    to_policy: Line
     tokens: dict[str, str] = field(default_factory=dict)
 
     def environment_of(self, person: str) -> dict[str, str]:
@@ -133,51 +135,46 @@ def built(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         database = stack.enter_context(databases.start(folder, durable=True))
         opa = stack.enter_context(opas.start(folder, [ROOT / "policies"]))
+        to_database = stack.enter_context(line(database.port))
+        to_policy = stack.enter_context(line(int(opa.url.rsplit(":", 1)[1])))
         mail = stack.enter_context(mails.start())
         receiver = stack.enter_context(_receiver())
         kubernetes = stack.enter_context(
-            clusters.start(folder / "cluster", users={**clusters.PEOPLE, "governance": (), **dict.fromkeys(PEOPLE, ())})
+            clusters.start(folder / "cluster", users={**clusters.PEOPLE, **dict.fromkeys(PEOPLE, ())})
         )
-        service, provider = _service(stack, folder, database, opa, mail, receiver, kubernetes)
-        engine = make_engine(Database(url=service.environment["GOVERNANCE_DATABASE__URL"]))
+        service = configure(folder, {})
+        provider = stack.enter_context(
+            providers.start(
+                folder,
+                [f"{service.web_url}/sign-in/callback"],
+                [providers.Account(one, f"{one}@st-elisabeth.example", one.capitalize()) for one in PEOPLE],
+            )
+        )
+        ensure_key(folder / "audit.pem")
+        url = make_url(database.create_database())
+        service.environment = {
+            **service.environment,
+            "GOVERNANCE_DATABASE__URL": url.set(port=to_database.port).render_as_string(hide_password=False),
+            "GOVERNANCE_POLICY__ENGINE": "opa",
+            "GOVERNANCE_POLICY__OPA_URL": f"http://127.0.0.1:{to_policy.port}",
+            "GOVERNANCE_OIDC__ISSUER": provider.issuer,
+            "GOVERNANCE_OIDC__CLIENT_ID": provider.client_id,
+            "GOVERNANCE_OIDC__CLIENT_SECRET": provider.client_secret,
+            "GOVERNANCE_OIDC__DEVICE_CLIENT_ID": provider.device_client_id,
+            "GOVERNANCE_MAIL__HOST": "127.0.0.1",
+            "GOVERNANCE_MAIL__PORT": str(mail.port),
+            "GOVERNANCE_MAIL__SENDER": "governance@st-elisabeth.example",
+            "GOVERNANCE_OUTBOUND__URL": receiver.url,
+            "GOVERNANCE_OUTBOUND__SECRET": OUTBOUND_SECRET,
+            "GOVERNANCE_AUDIT__SIGNING_KEY": str(folder / "audit.pem"),
+            "GOVERNANCE_AUDIT__SHIP_TO": str(folder / "heads"),
+            "GOVERNANCE_CLUSTERS": json.dumps({CLUSTER: str(kubernetes.kubeconfigs["governance"])}),
+        }
+        engine = make_engine(Database(url=url.render_as_string(hide_password=False)))
         stack.callback(engine.dispose)
         stack.callback(service.stop)
-        yield World(folder, kubernetes, service, engine, opa, database, provider, mail, receiver)
-
-
-def _service(
-    stack: ExitStack,
-    folder: Path,
-    database: databases.Postgres,
-    opa: opas.Opa,
-    mail: mails.Smtp,
-    receiver: Receiver,
-    kubernetes: clusters.Cluster,
-) -> tuple[Service, providers.Oidc]:
-    service = configure(folder, {})
-    accounts = [providers.Account(name, f"{name}@st-elisabeth.example", name.capitalize(), ()) for name in PEOPLE]
-    callback = f"{service.web_url}/sign-in/callback"
-    provider = stack.enter_context(providers.start(folder, [callback], accounts))
-    ensure_key(folder / "audit.pem")
-    service.environment = {
-        **service.environment,
-        "GOVERNANCE_DATABASE__URL": database.create_database(),
-        "GOVERNANCE_POLICY__ENGINE": "opa",
-        "GOVERNANCE_POLICY__OPA_URL": opa.url,
-        "GOVERNANCE_OIDC__ISSUER": provider.issuer,
-        "GOVERNANCE_OIDC__CLIENT_ID": provider.client_id,
-        "GOVERNANCE_OIDC__CLIENT_SECRET": provider.client_secret,
-        "GOVERNANCE_OIDC__DEVICE_CLIENT_ID": provider.device_client_id,
-        "GOVERNANCE_MAIL__HOST": "127.0.0.1",
-        "GOVERNANCE_MAIL__PORT": str(mail.port),
-        "GOVERNANCE_MAIL__SENDER": "governance@st-elisabeth.example",
-        "GOVERNANCE_OUTBOUND__URL": receiver.url,
-        "GOVERNANCE_OUTBOUND__SECRET": OUTBOUND_SECRET,
-        "GOVERNANCE_AUDIT__SIGNING_KEY": str(folder / "audit.pem"),
-        "GOVERNANCE_AUDIT__SHIP_TO": str(folder / "heads"),
-        "GOVERNANCE_CLUSTERS": json.dumps({CLUSTER: str(kubernetes.kubeconfigs["governance"])}),
-    }
-    return service, provider
+        before = stack.enter_context(door(service.webhook_url, service.certificates))
+        yield World(folder, kubernetes, service, engine, provider, mail, receiver, before, to_database, to_policy)
 
 
 @contextmanager
