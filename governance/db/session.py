@@ -38,7 +38,7 @@ def make_engine(database: Database) -> Engine:
         pool_pre_ping=False,  # a ping would be one more round trip on every admission
         connect_args={
             "connect_timeout": database.connect_timeout_s,
-            "options": f"-c statement_timeout={timeout} -c lock_timeout={timeout} -c timezone=UTC",
+            "options": f"-c statement_timeout={timeout} -c lock_timeout={timeout} -c timezone=UTC -c jit=off",
             "prepare_threshold": 1,
         },
     )
@@ -76,12 +76,16 @@ def transaction(engine: Engine) -> Iterator[Session]:
 def reading(engine: Engine) -> Iterator[Session]:
     """A unit of work that only reads; on SQLite it takes no write lock.
 
+    On PostgreSQL each statement stands alone, which at READ COMMITTED sees the same: BEGIN and ROLLBACK would be two
+    more round trips, and psycopg forgets what is prepared whenever it rolls back, so that each read was planned anew.
+
     Raises:
         DatabaseUnavailable: the database could not be reached, or broke off.
     """
+    alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
     try:
         with (
-            engine.connect().execution_options(read_only=True) as connection,
+            engine.connect().execution_options(read_only=True, **alone) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             yield session
