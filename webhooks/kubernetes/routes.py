@@ -63,24 +63,33 @@ def router() -> APIRouter:
 
 
 def _admit_review(cluster: str, body: Annotated[bytes, Depends(whole_body)], request: Request) -> Response:
-    door: Door = request.app.state.door
+    return Response(answer(request.app.state.door, cluster, body), media_type="application/json")
+
+
+def answer(door: Door, cluster: str, body: bytes) -> bytes:
+    """Answer a review: what was read is decided, and whatever fails denies.
+
+    Args:
+        cluster: the name under which the API server's cluster is known.
+        body: the review, or what was sent in its place.
+    """
     read = review.parse(body, body_bytes_max=door.body_bytes_max)
     if isinstance(read, review.Unreadable):
         _log.warning("a review could not be read", cluster=cluster, reason=str(read.error))
-        return _answer(review.deny_for(read.uid, read.error))
+        return review.deny_for(read.uid, read.error)
     started = time.perf_counter()
     try:
         decision = _decide(door, cluster, read)
     except GovernanceError as error:
-        return _answer(review.deny_for(read.uid, error))
+        return review.deny_for(read.uid, error)
     except Exception:  # noqa: BLE001  (whatever fails denies, with an id under which the log tells why)
         error_id = str(new_id())
         _log.exception("a review could not be decided", cluster=cluster, error_id=error_id)
         text = sentences.sentence(Finding("failed", {"error_id": error_id}))
-        return _answer(review.deny(read.uid, text, code=500))
+        return review.deny(read.uid, text, code=500)
     _SECONDS.labels(decision.outcome).observe(time.perf_counter() - started)
     _count(decision)
-    return _answer(_verdict(read.uid, decision))
+    return _verdict(read.uid, decision)
 
 
 def _decide(door: Door, cluster: str, read: review.Review) -> Decision:
@@ -100,7 +109,3 @@ def _verdict(uid: str, decision: Decision) -> bytes:
     if decision.allowed:
         return review.allow(uid, warnings=decision.sentences, audit=audit)
     return review.deny(uid, " ".join(decision.sentences), audit=audit)
-
-
-def _answer(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
