@@ -225,7 +225,7 @@ def test_4_the_same_scale_now_passes_once_and_another_one_does_not(world: World)
     )
     world.kubectl("scale", "deployment/ct-train", "--replicas=2")
     eventually(lambda: world.used("radiology").get(GPU) == 2, "what was given back is credited")
-    # HOLD
+    assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=20"), "a grant is used once"
 
 
 def test_7_a_decision_can_be_explained_by_command_line_and_page(world: World, chromium: Browser) -> None:
