@@ -19,7 +19,7 @@ from governance.http.permissions import requires
 from governance.http.problems import request_id_of
 from governance.identity.model import Permission, Principal, allows
 from governance.web.pages.frame import Posted, done, show
-from governance.web.queries import changes
+from governance.web.queries import changes, reviews
 from governance.web.reader import nodes_of, reader_of
 from governance.web.views.parts import Problem
 
@@ -124,7 +124,7 @@ def _decide(request: Request, name: str, principal: Principal, verdict: str, for
         change = change_named(session, name)
         asks = Asks.from_dict(change.asks)
         reader = reader_of(principal, now)
-        terms = changes.terms_of(asks, change, form, reader) if verdict == "approve-terms" else AS_ASKED
+        terms = reviews.terms_of(asks, change, form, reader) if verdict == "approve-terms" else AS_ASKED
         return decide(
             session,
             change.id,
@@ -171,7 +171,7 @@ def _again(request: Request, name: str, form: Mapping[str, str], error: Governan
         asks = Asks.from_dict(change_named(session, name).asks)
     problem = Problem(_field(error.field or "", asks), f"{error.detail} {error.remedy or ''}".strip())
     fields = {key: value for key, value in form.items() if key.startswith("less-") or key == "until"}
-    typed = changes.Typed(form.get("note", ""), fields, (problem,))
+    typed = reviews.Typed(form.get("note", ""), fields, (problem,))
     return show(
         request,
         "change.html",
@@ -188,6 +188,6 @@ def _field(field: str, asks: Asks) -> str:
     if field in {"until", "terms.until"}:
         return "until"
     resource = field.removeprefix("terms.ceiling.")
-    if resource in changes.rising(asks):
-        return f"less-{changes.rising(asks).index(resource)}"
-    return "less-0" if field == "terms.ceiling" and changes.rising(asks) else field if field[:5] == "less-" else ""
+    if resource in reviews.rising(asks):
+        return f"less-{reviews.rising(asks).index(resource)}"
+    return "less-0" if field == "terms.ceiling" and reviews.rising(asks) else field if field[:5] == "less-" else ""

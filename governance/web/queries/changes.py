@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import Unit, listed, resource_title, things, unit_for
-from governance.change.model import OPEN, Asks, No, State, Terms, Yes, parse_number, show_number
+from governance.admission.wording import listed, things
+from governance.change.model import OPEN, Asks, No, State, parse_number, show_number
 from governance.change.read import Standing, change_named, standing_of, waiting_for
 from governance.change.tables import ChangeRequest, Grant
-from governance.change.tally import ReviewValue
-from governance.errors import BadInput, Forbidden
+from governance.errors import Forbidden
 from governance.identity.model import Permission, allows
 from governance.identity.tables import Person
 from governance.units import ResourceList
 from governance.web.formats import number
-from governance.web.queries.asks import end_of
 from governance.web.queries.decisions import differences_of, request_facts
 from governance.web.queries.meters import path_meters
 from governance.web.queries.needs import needs_line, needs_view, people_names
+from governance.web.queries.reviews import Typed, review_form, rising
 from governance.web.queries.trail import change_timeline
 from governance.web.reader import Nodes, Reader, nodes_of
 from governance.web.sentences import consequence
 from governance.web.urls import with_query
-from governance.web.views.change import Ask, ChangeLine, ChangeList, ChangePage, Filter, ReviewForm
-from governance.web.views.parts import Badge, Choice, Moment, Problem
+from governance.web.views.change import ChangeLine, ChangeList, ChangePage, Filter
+from governance.web.views.parts import Badge, Choice, Moment
 
 PAGE_SIZE = 30
-_AMOUNT = re.compile(r"[0-9][0-9,]{0,17}(\.[0-9]{1,6})?", re.ASCII)
 _URGENT = timedelta(hours=4)
 _BADGES: Mapping[State, Badge] = {
     State.DRAFT: Badge("Draft", "circle", "neutral"),
@@ -202,15 +198,6 @@ def _filters(wanted: Wanted) -> tuple[Filter, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What was typed into the review form and could not be taken, and what is wrong with it."""
-
-    note: str
-    fields: Mapping[str, str]
-    problems: tuple[Problem, ...]
-
-
 def change_page(session: Session, reader: Reader, name: str, typed: Typed | None = None) -> ChangePage:
     """One change as it stands, for this reader.
 
@@ -246,7 +233,7 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
         quotas_more=roomy,
         needs=needs_view(session, standing, nodes, reader),
         timeline=change_timeline(session, change, decision, nodes.titles(), reader),
-        review=_review(standing, asks, reader, allowed, typed) if pending else None,
+        review=review_form(standing, asks, reader, allowed, typed) if pending else None,
         outcome=_outcome(standing, reader, requester),
         may_withdraw=mine and State(change.state) in {State.PENDING, State.APPROVED, State.SCHEDULED},
         may_answer=mine and pending and any(one.verdict == "question" for one in standing.reviews),
@@ -285,78 +272,6 @@ def _chips(change: ChangeRequest, asks: Asks, nodes: Nodes) -> tuple[Badge, ...]
         found.append(Badge("in a freeze", "snowflake", "info"))
     if path and path[0].environment:
         found.append(Badge(path[0].environment, "server", "neutral"))
-    return tuple(found)
-
-
-def _review(standing: Standing, asks: Asks, reader: Reader, allowed: Yes | No, typed: Typed | None) -> ReviewForm:
-    if isinstance(allowed, No):
-        return ReviewForm(may=allowed.reason)
-    change, me = standing.change, reader.principal.person_id
-    said = next((one.verdict for one in reversed(standing.reviews) if _is_verdict(one, me)), "")
-    last = _last_day(change, reader)
-    fields = typed.fields if typed else {}
-    return ReviewForm(
-        may="",
-        note=typed.note if typed else "",
-        less=less_fields(asks, fields),
-        until=fields.get("until", last),
-        until_min=reader.now.astimezone(reader.zone).date().isoformat(),
-        until_max=last,
-        own_verdict=f"You have said: {said}. Until it is decided you can change your mind." if said else "",
-        open_terms=any(one.field.startswith(("less-", "until")) for one in (typed.problems if typed else ())),
-        problems=typed.problems if typed else (),
-    )
-
-
-def _is_verdict(review: ReviewValue, person_id: UUID) -> bool:
-    return review.person_id == person_id and review.verdict in {"approve", "reject"}
-
-
-def _last_day(change: ChangeRequest, reader: Reader) -> str:
-    return (change.valid_until - timedelta(seconds=1)).astimezone(reader.zone).date().isoformat()
-
-
-def terms_of(asks: Asks, change: ChangeRequest, typed: Mapping[str, str], reader: Reader) -> Terms:
-    """The terms that were typed; what stands as it was asked is not a term.
-
-    Raises:
-        BadInput: an amount or a day that cannot be read; names the form's field.
-    """
-    amounts: dict[str, int] = {}
-    for field, name in zip(less_fields(asks, {}), rising(asks), strict=True):
-        text = typed.get(field.field, "").strip()
-        if text and text != field.value:
-            unit = unit_for(name, (asks.before[name], asks.after[name]))
-            amounts[name] = _amount(text, unit, field)
-    day = typed.get("until", "")
-    until = end_of(day, reader) if day and day != _last_day(change, reader) else None
-    return Terms.at_most(asks, amounts, until)
-
-
-def _amount(text: str, unit: Unit, field: Ask) -> int:
-    if _AMOUNT.fullmatch(text):  # no exponent: 1e999999 is a short text and a number that nobody can hold
-        value = Decimal(text.replace(",", "")) * unit.divisor
-        if value == value.to_integral_value():
-            return int(value)
-    example = f"Write it like {field.value}."
-    raise BadInput(f"{field.title}: “{text[:20]}” is not an amount.", field=field.field, remedy=example)
-
-
-def rising(asks: Asks) -> tuple[str, ...]:
-    """The resources of which less can be granted, in the order of the form's fields."""
-    return tuple(sorted(name for name in asks.after if asks.after[name] > asks.before[name]))
-
-
-def less_fields(asks: Asks, typed: Mapping[str, str]) -> tuple[Ask, ...]:
-    """A field for each resource that rises; `typed` holds what was typed, by field."""
-    found = []
-    for position, name in enumerate(rising(asks)):
-        unit = unit_for(name, (asks.before[name], asks.after[name]))
-        asked = number(name, asks.after[name], unit).text
-        field = f"less-{position}"
-        before = number(name, asks.before[name], unit).text
-        value = typed.get(field, asked.replace(",", ""))
-        found.append(Ask(field, resource_title(name), unit.label, before, asked, value))
     return tuple(found)
 
 
