@@ -1,35 +1,36 @@
-"""What stands in the way of deleting or moving a node or a cluster: charges in the ledger, and open change requests."""
+"""What stands in the way of deleting a project or a cluster: charges in the ledger, and open change requests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from sqlmodel import col, select
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
 
 from governance.change.tables import ChangeRequest
-from governance.configuration.writing import Writing, node_ids, paths
+from governance.configuration.writing import Writing
 from governance.errors import Conflict
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
-from governance.quota.tables import Charge
+from governance.quota.tables import Charge, Namespace
 
 _NAMED_MAX = 3
-_WAYS_UP = {("Department", "parent"), ("Project", "department")}
 
 
 def refuse_while_held(writing: Writing) -> None:
-    """Refuse to delete or move what is still in use.
+    """Refuse to delete what is still in use.
 
-    Called after the namespaces were locked by being written: a reservation that was under way has ended by then, and
-    the next one sees the new binding.
+    Called after the namespaces were locked by being written, so that a reservation that was under way has ended and
+    the next one sees the new binding, and before charges follow their namespaces.
 
     Raises:
         Conflict: names what holds it.
     """
-    held = [*_held_projects(writing), *_held_clusters(writing), *_held_moves(writing)]
+    held = [*_held_projects(writing), *_held_clusters(writing)]
     if held:
         more = f" ({len(held) - 1} more are held.)" if len(held) > 1 else ""
-        raise Conflict(held[0] + more, remedy="Delete the workloads first.")
+        raise Conflict(held[0] + more, remedy="Delete the workloads, or bind their namespace to another project.")
 
 
 def _held_projects(writing: Writing) -> list[str]:
@@ -41,9 +42,7 @@ def _held_projects(writing: Writing) -> list[str]:
     for row in rows.all():
         parent = session.get(Node, row.parent_id) if row.parent_id else None
         of = f" of the department {parent.name}" if parent is not None and parent.name in gone else ""
-        charges = session.exec(
-            select(Charge).where(Charge.project_id == row.id, col(Charge.state).in_(LIVE)).order_by(Charge.native_id)
-        ).all()
+        charges = _staying(session, row.id)
         if charges:
             found.append(f"The project {row.name}{of} cannot be deleted: it holds {_named(charges)}.")
         changes = session.exec(
@@ -57,6 +56,18 @@ def _held_projects(writing: Writing) -> list[str]:
     return found
 
 
+def _staying(session: Session, project: UUID) -> list[Charge]:
+    """The project's charges that nobody would pay for: their namespace is bound to no other project."""
+    bindings = session.exec(
+        select(Namespace).where(or_(col(Namespace.project_id).is_not(None), col(Namespace.exempt).is_(True)))
+    )
+    elsewhere = {(one.cluster, one.name) for one in bindings}
+    charges = session.exec(
+        select(Charge).where(Charge.project_id == project, col(Charge.state).in_(LIVE)).order_by(Charge.native_id)
+    )
+    return [one for one in charges if (one.scope, one.native_id.split("/")[0]) not in elsewhere]
+
+
 def _held_clusters(writing: Writing) -> list[str]:
     found = []
     for name in writing.deleted("Cluster"):
@@ -67,26 +78,6 @@ def _held_clusters(writing: Writing) -> list[str]:
         ).all()
         if charges:
             found.append(f"The cluster {name} cannot be deleted: it holds {_named(charges)}.")
-    return found
-
-
-def _held_moves(writing: Writing) -> list[str]:
-    """A department or project that moves while it holds charges: they are charged along the old way up."""
-    moved = [
-        one.name
-        for one in writing.plan.differences
-        if one.action == "update" and any((one.kind, field.field) in _WAYS_UP for field in one.fields)
-    ]
-    if not moved:
-        return []
-    ids, found = node_ids(writing.session), list[str]()
-    ways = paths(writing.session)
-    live = writing.session.exec(select(Charge).where(col(Charge.state).in_(LIVE)).order_by(Charge.native_id)).all()
-    for name in moved:
-        below = {node for node, way in ways.items() if str(ids[name]) in way}
-        charges = [one for one in live if one.project_id in below]
-        if charges:
-            found.append(f"{name} cannot move in the tree: it holds {_named(charges)}.")
     return found
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from governance import clock
 from governance.configuration.in_force import manifests_in_force, revision_in_force
 from governance.configuration.specs import Cluster as ClusterSpec
 from governance.configuration.specs import NamespaceBinding, Selector
 from governance.configuration.writing import Writing, node_ids, paths
+from governance.quota.limits import move
 from governance.quota.tables import Cluster, Namespace
 
 
@@ -47,18 +50,24 @@ def write(writing: Writing) -> None:
     session.flush()
 
 
-def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str, str]) -> Namespace:
+def see_namespace(
+    session: Session, cluster: str, name: str, labels: Mapping[str, str], now: datetime | None = None
+) -> Namespace:
     """Note a namespace with the labels that it has now, and bind it by the configuration in force.
 
-    For the watch: it calls this in its own transaction whenever a namespace appears or its labels change.
+    For the watch: it calls this in a transaction of its own whenever a namespace appears or its labels change. Where
+    another project pays from now on, the namespace's charges follow.
     """
     row = session.get(Namespace, (cluster, name), with_for_update=True) or Namespace(cluster=cluster, name=name)
     row.labels = dict(labels)
+    paid_by = (row.path, row.exempt)
     bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
     _settle(row, bound_to(bindings, cluster, name, labels), node_ids(session), paths(session))
     row.revision = revision_in_force(session)
     session.add(row)
     session.flush()
+    if (row.path, row.exempt) != paid_by:
+        move(session, now or clock.now())
     return row
 
 

@@ -6,8 +6,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlmodel import select
 
 from governance import clock
+from governance.db.session import transaction
+from governance.identity.people import person_by_name
+from governance.identity.tables import Node, RoleBinding
 from tests.api.conftest import Api
 from tests.api.rows import GPU, deny
 
@@ -104,6 +108,25 @@ def test_an_emergency_opens_at_once_and_is_reviewed_afterwards(api: Api) -> None
     done = api.call("lindqvist", "POST", "/changes/emergency", json=wish)
     assert done.status_code == 201
     assert (done.json()["kind"], done.json()["grant"]["state"]) == ("emergency", "active")
+
+
+def give_adeyemi_a_role_in_radiology(api: Api) -> None:
+    """Requester there, and approver in pathology: what is allowed in one place is not in another."""
+    with transaction(api.engine) as session:
+        radiology = session.exec(select(Node.id).where(Node.name == "radiology")).one()
+        person = person_by_name(session, "adeyemi")
+        session.add(RoleBinding(person_id=person.id, role="requester", node_id=radiology))
+
+
+def test_an_approver_of_another_department_neither_revokes_nor_breaks_the_glass(api: Api) -> None:
+    give_adeyemi_a_role_in_radiology(api)
+    decision = deny(api.engine)
+    wish = {"decision_id": str(decision), "reason": "Scanner down.", "incident": "INC-7", "hours": 4}
+    assert api.call("adeyemi", "POST", "/changes/emergency", json=wish).status_code == 403
+    ask(api, decision)
+    version = say(api, "lindqvist", "approve").json()["version"]
+    assert say(api, "adeyemi", "revoke", version=version, note="x").status_code == 403
+    assert api.call("adeyemi", "GET", "/changes/CH-1").json()["state"] == "approved"
 
 
 def test_changes_are_listed_to_those_whom_they_concern(api: Api, asked: dict[str, Any]) -> None:

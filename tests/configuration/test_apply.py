@@ -209,13 +209,35 @@ def test_a_cluster_that_still_has_charges_cannot_be_deleted(engine: Engine) -> N
         do(engine, small({"Cluster/onprem": None, "NamespaceBinding/ct": None}), deletes=True)
 
 
-def test_a_project_that_still_has_charges_cannot_move(engine: Engine) -> None:
-    moved = small({"Project/ct": {**SMALL["Project/ct"], "department": "imaging"}})
+def test_a_project_moves_with_its_charges(engine: Engine) -> None:
     do(engine)
     with transaction(engine) as session:
-        charge(session, node(session, "ct").id, [])
-    with pytest.raises(Conflict, match="ct cannot move in the tree: it holds 1 charge"):
-        do(engine, moved)
+        old = [str(node(session, name).id) for name in ("ct", "radiology", "imaging", "hospital")]
+        held = charge(session, node(session, "ct").id, old)
+        held.level = {"requests.cpu": 3000}
+    do(engine, small({"Project/ct": {**SMALL["Project/ct"], "department": "imaging"}}))
+    assert drawn(engine) == {
+        "ct": (3000, 3000),
+        "radiology": (0, 0),
+        "imaging": (3000, 3000),
+        "hospital": (3000, 3000),
+    }
+    with reading(engine) as session:
+        assert session.exec(select(Charge.path)).one() == [old[0], old[2], old[3]]
+
+
+def test_a_deleted_projects_charges_follow_their_namespace_to_another(engine: Engine) -> None:
+    do(engine)
+    with transaction(engine) as session:
+        charge(session, node(session, "ct").id, [str(node(session, "ct").id)])
+    other: dict[str, Any] = {
+        "Project/ct": None,
+        "Project/mr": SMALL["Project/ct"],
+        "NamespaceBinding/ct": {**SMALL["NamespaceBinding/ct"], "project": "mr"},
+    }
+    do(engine, small(other), deletes=True)
+    with reading(engine) as session:
+        assert session.exec(select(Charge.project_id)).one() == node(session, "mr").id
 
 
 def test_a_department_moves_with_its_guarantee_and_the_way_of_its_namespaces(engine: Engine) -> None:

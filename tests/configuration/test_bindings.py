@@ -63,18 +63,18 @@ def test_a_namespace_can_be_selected_by_its_name_label() -> None:
 def test_a_namespace_that_is_seen_later_is_bound_by_its_labels(engine: Engine) -> None:
     apply(engine, small({"NamespaceBinding/ct": selecting("ct", team="ct")}), Applier(None, "sato"), NOW)
     with transaction(engine) as session:
-        row = see_namespace(session, "onprem", "lab", {"team": "ct"})
+        row = see_namespace(session, "onprem", "lab", {"team": "ct"}, NOW)
         assert row.project_id is not None
         assert (len(row.path), row.revision) == (4, 1)
     with transaction(engine) as session:
-        row = see_namespace(session, "onprem", "lab", {})
+        row = see_namespace(session, "onprem", "lab", {}, NOW)
         assert (row.project_id, row.path) == (None, [])
 
 
 def test_an_apply_binds_again_what_the_watch_has_seen(engine: Engine) -> None:
     apply(engine, small({"NamespaceBinding/ct": None}), Applier(None, "sato"), NOW)
     with transaction(engine) as session:
-        see_namespace(session, "onprem", "lab", {"team": "ct"})
+        see_namespace(session, "onprem", "lab", {"team": "ct"}, NOW)
     apply(engine, small({"NamespaceBinding/ct": selecting("ct", team="ct")}), Applier(None, "sato"), NOW)
     with reading(engine) as session:
         project = session.exec(select(Node.id).where(Node.name == "ct")).one()
