@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Engine
 
 from governance.admission import facts as facts_of
@@ -22,15 +23,18 @@ from governance.admission.tables import DecisionRow
 from governance.change.grants import GrantFact, consume_statements, pick
 from governance.db.types import new_id
 from governance.errors import ClusterUnavailable, DatabaseUnavailable, PolicyUnavailable
-from governance.policy.model import PolicyEngine
+from governance.policy.model import Evaluation, PolicyEngine
 from governance.quota.ledger import reserve
 from governance.quota.model import AllowanceState, Declaration, walk
 from governance.quota.plan import Proposal, propose, scaled
 from governance.quota.write import Reserved
 from governance.units import EMPTY
 
-_ATTEMPTS_MAX = 4  # the first, and three more when the ledger moved meanwhile
+_EVALUATIONS_MAX = 4  # the first, and three more when what policy was asked about changed meanwhile
+_READS_MAX = 20  # a burst of events moves a charge without changing what policy is asked
 _PENDING_GRACE = timedelta(seconds=60 + 30)  # the API server's request timeout, and thirty seconds (LEDGER, Watch)
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,16 @@ class Admission:
     policy: PolicyEngine
     public_url: str
     read_live: Callable[[Request], Declaration | None]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What this request has asked others already: nothing is asked twice while the question stays the same."""
+
+    question: Mapping[str, Any] | None = None
+    evaluation: Evaluation | None = None
+    evaluations: int = 0
+    live: dict[str, Declaration | None] = field(default_factory=dict)  # by uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +80,28 @@ def admit(admission: Admission, request: Request) -> Decision:
     (a repeated identical one is counted). A dry run decides the same and writes nothing. A part that does not answer
     is a denial that says so, never an error.
     """
-    decision_id = new_id()
+    decision_id, asked = new_id(), _Asked()
     try:
-        for _ in range(_ATTEMPTS_MAX):
-            decided = _attempt(admission, request, decision_id)
+        for _ in range(_READS_MAX):
+            decided = _attempt(admission, request, decision_id, asked)
             if decided is not None:
                 return _told(admission, request, decided)
+            if asked.evaluations >= _EVALUATIONS_MAX:
+                break
+            _log.info("the ledger moved while a request was decided", kind=request.kind, name=request.name)
     except DatabaseUnavailable as error:
         return _told(admission, request, refuse(decision_id, "database-unavailable", reason=error.detail))
     return _told(admission, request, refuse(decision_id, "contended"))
 
 
-def _attempt(admission: Admission, request: Request, decision_id: UUID) -> Decision | None:
+def _attempt(admission: Admission, request: Request, decision_id: UUID, asked: _Asked) -> Decision | None:
     """None: the ledger moved between reading and writing."""
     facts = facts_of.read(admission.engine, request)
     early = _before_policy(request, facts, decision_id)
     if early is not None:
         return _recorded(admission, request, facts, early)
     try:
-        declaration = _declaration(admission, request, facts)
+        declaration = _declaration(admission, request, facts, asked)
         reason = "it is not there"
     except ClusterUnavailable as error:
         declaration, reason = None, error.detail
@@ -94,7 +111,7 @@ def _attempt(admission: Admission, request: Request, decision_id: UUID) -> Decis
     proposal = _propose(request, facts, declaration, decision_id)
     if request.controller_made and not proposal.delta:
         return _continue(admission, request, facts, proposal, decision_id)
-    case = _judge(admission, request, facts, declaration, proposal, decision_id)
+    case = _judge(admission, request, facts, declaration, proposal, decision_id, asked)
     if request.dry_run:
         return case.decision
     if not case.decision.allowed:
@@ -179,7 +196,7 @@ def _as_warning(denied: Decision) -> Decision:
     return replace(denied, outcome="allow", violations=(), askable=False, warnings=denied.violations + denied.warnings)
 
 
-def _declaration(admission: Admission, request: Request, facts: Facts) -> Declaration | None:
+def _declaration(admission: Admission, request: Request, facts: Facts, asked: _Asked) -> Declaration | None:
     """What the object will declare.
 
     A Scale carries no template: it is derived from the workload as the ledger knows it, if that is the version in
@@ -192,7 +209,9 @@ def _declaration(admission: Admission, request: Request, facts: Facts) -> Declar
         derived = scaled(facts.known, request.object_uid, request.scale_to)
         if derived is not None:
             return derived
-    live = admission.read_live(request)
+    if request.object_uid not in asked.live:
+        asked.live[request.object_uid] = admission.read_live(request)
+    live = asked.live[request.object_uid]
     return None if live is None else replace(live, replicas=request.scale_to)
 
 
@@ -203,6 +222,7 @@ def _judge(
     declaration: Declaration,
     proposal: Proposal,
     decision_id: UUID,
+    asked: _Asked,
 ) -> _Case:
     project, environment = _project(facts)
     after = footprint_of(declaration)
@@ -211,13 +231,14 @@ def _judge(
     grant = pick(facts.grants, digest, subject, after, facts.at, _waiting(facts, request))
     if grant is not None:
         proposal = _propose(request, facts, declaration, decision_id, grant.id)
-    asked = _document(request, facts, declaration, proposal, grant)
-    decision = replace(_decide(admission, facts, asked, grant, proposal, decision_id), charge_id=proposal.charge_id)
+    question = _document(request, facts, declaration, proposal, grant)
+    decided = _decide(admission, facts, question, grant, proposal, decision_id, asked)
+    decision = replace(decided, charge_id=proposal.charge_id)
     row = record.row(
         request,
         facts,
         decision,
-        asked=asked,
+        asked=question,
         canonical_request=canonical(request, declaration.template, after, project, environment),
         digest=digest,
         subject=subject,
@@ -270,13 +291,14 @@ def _document(
 def _decide(
     admission: Admission,
     facts: Facts,
-    asked: Mapping[str, Any],
+    question: Mapping[str, Any],
     grant: GrantFact | None,
     proposal: Proposal,
     decision_id: UUID,
+    asked: _Asked,
 ) -> Decision:
     try:
-        evaluation = admission.policy.evaluate(asked)
+        evaluation = _evaluate(admission.policy, question, asked)
     except PolicyUnavailable as error:
         decision = refuse(decision_id, "policy-unavailable", reason=error.detail)
     else:
@@ -284,6 +306,15 @@ def _decide(
         rules = admission.policy.rules
         decision = decide(decision_id, evaluation, rules, grant_id=grant_id, increase=proposal.delta)
     return decision if decision.allowed or _enforced(facts) else _as_warning(decision)
+
+
+def _evaluate(policy: PolicyEngine, question: Mapping[str, Any], asked: _Asked) -> Evaluation:
+    """Policy's answer; the earlier one if the question is the same but for the time of asking."""
+    timeless = {name: value for name, value in question.items() if name != "time_s"}
+    if asked.evaluation is None or timeless != asked.question:
+        asked.evaluations += 1
+        asked.question, asked.evaluation = timeless, policy.evaluate(question)
+    return asked.evaluation
 
 
 def _reserve(engine: Engine, case: _Case) -> Decision | None:
