@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Text, Uuid, column, select
+from sqlalchemy import Boolean, Select, Text, Uuid, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
@@ -36,6 +36,33 @@ def keys_in(path: ColumnElement[Any]) -> Select[Any]:
     """The keys in a JSON list of keys (a node path): a SELECT to be used with IN."""
     elements = _Elements(path).table_valued(column("value", Text))
     return select(_Key(elements.c.value))
+
+
+class _Among(FunctionElement[bool]):
+    name = "among"
+    type = Boolean()
+    inherit_cache = True
+
+
+def among(key: ColumnElement[Any], keys: Select[Any]) -> ColumnElement[bool]:
+    """Whether a column holds one of a few keys: IN, for a column with an index and keys found by the same statement.
+
+    PostgreSQL plans IN as a join, and where it expects many keys it reads the whole table. The keys as an array are
+    looked up in the index, one by one.
+    """
+    return _Among(key, keys.scalar_subquery())
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    key, keys = (compiler.process(one, **options) for one in element.clauses)
+    return f"{key} = ANY (ARRAY{keys})"
+
+
+@compiles(_Among, "sqlite")
+def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    key, keys = (compiler.process(one, **options) for one in element.clauses)
+    return f"{key} IN {keys}"
 
 
 @compiles(_Elements, "postgresql")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, bindparam, literal, or_, select, tuple_, union
+from sqlalchemy import CTE, Select, and_, bindparam, literal, select, union, union_all
 from sqlmodel import Session
 
+from governance.db.elements import among
 from governance.db.together import Together, fetch, together
 from governance.identity.tables import Node
 from governance.quota.model import (
@@ -40,27 +41,24 @@ _node = Node.__table__.c  # type: ignore[attr-defined]
 
 
 def facts_selects() -> dict[str, Select[Any]]:
-    """The SELECTs that `known_from` needs, by name; both dialects. Their parameters are made by `facts_parameters`."""
+    """The SELECTs that `known_from` needs, by name; both dialects. Their parameters are made by `facts_parameters`.
+
+    Every step goes from keys to keys, each by an index, so that an admission costs the same in a cluster of ten
+    thousand objects: a condition with OR, or one on the whole cluster, would read all of them.
+    """
     chain = _chain()
-    charges = _charges(chain)
-    charge_ids = select(charges.subquery().c.id)
-    objects = select(*_object).where(
-        _object.cluster == bindparam("cluster"),
-        or_(
-            _object.uid.in_(select(chain.c.uid)),
-            _object.uid.in_(select(charges.subquery().c.incarnation)),
-            and_(_object.charge_id.in_(charge_ids), _object.deadline.is_not(None)),
-        ),
-    )
+    mine = _charge_ids(chain)
+    theirs = _object_ids(chain, mine)
+    charge_ids = select(mine.c.id)
     return {
         "cluster": select(*_cluster).where(_cluster.name == bindparam("cluster")),
         "namespace": select(*_namespace).where(
             _namespace.cluster == bindparam("cluster"), _namespace.name == bindparam("namespace")
         ),
         "usage": _usage_of_path(),
-        "objects": objects,
-        "charges": charges,
-        "allowances": select(*_allowance).where(_allowance.charge_id.in_(charge_ids), _allowance.ended_at.is_(None)),
+        "objects": select(*_object).where(among(_object.id, select(theirs.c.id))),
+        "charges": select(*_charge).where(among(_charge.id, charge_ids)),
+        "allowances": select(*_allowance).where(among(_allowance.charge_id, charge_ids), _allowance.ended_at.is_(None)),
     }
 
 
@@ -79,35 +77,46 @@ def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
 def _chain() -> CTE:
     """The object, its owner, those that wait for it, and all their ancestors."""
     here = _object.cluster == bindparam("cluster")
-    first = select(_object.uid, _object.parent_uid, literal(0).label("height")).where(
-        here,
-        or_(
-            _object.uid.in_([bindparam("uid"), bindparam("owner_uid")]),
-            and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None)),
-        ),
-    )
-    chain = first.cte("chain", recursive=True)
-    above = select(_object.uid, _object.parent_uid, chain.c.height + 1).where(
+    found = (_object.uid, _object.parent_uid, _object.charge_id)
+    waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
+    first = union_all(
+        select(*found).where(here, _object.uid == bindparam("uid")),
+        select(*found).where(here, _object.uid == bindparam("owner_uid")),
+        select(*found).where(here, waiting),
+    ).cte("first")
+    chain = select(*first.c, literal(0).label("height")).cte("chain", recursive=True)
+    above = select(*found, chain.c.height + 1).where(
         here, _object.uid == chain.c.parent_uid, chain.c.height < _CHAIN_MAX
     )
     return chain.union_all(above)
 
 
-def _charges(chain: CTE) -> Select[Any]:
+def _charge_ids(chain: CTE) -> CTE:
     """The charges of the chain, the object's own, and the live ones of the same name as any of them."""
     here = and_(_charge.scope_kind == KUBERNETES, _charge.scope == bindparam("cluster"))
-    of_chain = select(_object.charge_id).where(
-        _object.cluster == bindparam("cluster"), _object.uid.in_(select(chain.c.uid))
-    )
+    of_chain = select(chain.c.charge_id).distinct().cte("of_chain")
     named = union(
-        select(_charge.kind, _charge.native_id).where(here, _charge.id.in_(of_chain)),
+        select(_charge.kind, _charge.native_id).where(here, among(_charge.id, select(of_chain.c.charge_id))),
         select(bindparam("kind", type_=_charge.kind.type), bindparam("native_id", type_=_charge.native_id.type)),
-    ).subquery()
-    live = and_(
-        _charge.state.in_(LIVE),
-        tuple_(_charge.kind, _charge.native_id).in_(select(named.c[0], named.c[1])),
-    )
-    return select(*_charge).where(here, or_(_charge.id.in_(of_chain), _charge.incarnation == bindparam("uid"), live))
+    ).cte("named")
+    same_name = and_(_charge.kind == named.c.kind, _charge.native_id == named.c.native_id)
+    return union(
+        select(_charge.id).where(here, among(_charge.id, select(of_chain.c.charge_id))),
+        select(_charge.id).where(here, _charge.incarnation == bindparam("uid")),
+        select(_charge.id).join_from(named, Charge, same_name).where(here, _charge.state.in_(LIVE)),
+    ).cte("mine")
+
+
+def _object_ids(chain: CTE, charges: CTE) -> CTE:
+    """The objects of the chain, the roots of the charges, and what waits to be seen below them."""
+    here = _object.cluster == bindparam("cluster")
+    roots = select(_charge.incarnation).where(among(_charge.id, select(charges.c.id)))
+    of_charges = among(_object.charge_id, select(charges.c.id))
+    return union(
+        select(_object.id).where(here, among(_object.uid, select(chain.c.uid))),
+        select(_object.id).where(here, among(_object.uid, roots)),
+        select(_object.id).where(here, of_charges, _object.deadline.is_not(None)),
+    ).cte("theirs")
 
 
 def _usage_of_path() -> Select[Any]:
