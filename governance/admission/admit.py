@@ -88,7 +88,6 @@ def admit(admission: Admission, request: Request) -> Decision:
                 return _told(admission, request, decided)
             if asked.evaluations >= _EVALUATIONS_MAX:
                 break
-            _log.info("the ledger moved while a request was decided", kind=request.kind, name=request.name)
     except DatabaseUnavailable as error:
         return _told(admission, request, refuse(decision_id, "database-unavailable", reason=error.detail))
     return _told(admission, request, refuse(decision_id, "contended"))
@@ -329,7 +328,11 @@ def _reserve(engine: Engine, case: _Case) -> Decision | None:
         allowances=_allowances(grant, case.proposal) if grant else (),
         forced=not _enforced(case.facts),
     )
-    return case.decision if isinstance(written, Reserved) else None
+    if isinstance(written, Reserved):
+        return case.decision
+    what = {"outcome": type(written).__name__.lower(), "kind": case.row.kind, "name": case.row.name}
+    _log.info("the ledger changed while a request was decided", **what)
+    return None
 
 
 def _allowances(grant: GrantFact, proposal: Proposal) -> tuple[AllowanceState, ...]:

@@ -61,6 +61,7 @@ class Line:
             for one in self._open:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
+                one.close()
             self._open.clear()
 
     def _carry(self, near: socket.socket) -> None:
@@ -110,11 +111,13 @@ class Door:
 
     `after_answer` holds what to do with the next answers, one each: it is called once the service has answered, so
     whatever the service commits is committed. It gives the status to answer with, or None to break the connection.
+    `on_review` is given each review on its way to the service.
     """
 
     url: str = ""
     after_answer: list[Callable[[], int | None]] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
+    on_review: Callable[[bytes], None] = lambda _: None
 
 
 @contextmanager
@@ -129,6 +132,7 @@ def door(upstream: str, certificates: Certificates) -> Iterator[Door]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.seen.append(body)
+            made.on_review(body)
             try:
                 answer = httpx.post(upstream + self.path, content=body, verify=trust, timeout=30)
             except httpx.TransportError:
