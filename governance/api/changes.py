@@ -141,7 +141,7 @@ def ask(request: Request, body: Wish, principal: Requester) -> ChangeExplained:
         return explained(session, change, principal, state.clock())
 
 
-@router.post("/changes/emergency", status_code=201)
+@router.post("/emergencies", status_code=201)
 def emergency(request: Request, body: Emergency, principal: BreakGlass) -> ChangeExplained:
     """Break the glass: a grant at once, that nobody had to approve."""
     state = request.app.state

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +78,23 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 def serve_example(folder: Path) -> Iterator[Api]:
     """Serve the API of the example hospital, on a database in this folder."""
+    file, tokens_by_person = _built()
+    shutil.copy(file, folder / "api.db")
+    engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
+    app = new_app(engine)
+    with listening(app) as url:
+        yield Api(url, app, engine, dict(tokens_by_person))
+    engine.dispose()
+
+
+@cache
+def _built() -> tuple[Path, dict[str, str]]:
+    """The hospital's database, built once and copied for each test: the tests would spend most of their time on it."""
+    folder = Path(tempfile.mkdtemp(prefix="governance-tests-"))
+    atexit.register(shutil.rmtree, folder)
     engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
     metadata.create_all(engine)
     apply(engine, example(), Applier(None, "test"), clock.now())
-    app = new_app(engine)
-    with listening(app) as url:
-        yield Api(url, app, engine, {person: token_of(engine, person) for person in PEOPLE})
-    engine.dispose()
+    made = {person: token_of(engine, person) for person in PEOPLE}
+    engine.dispose()  # the last connection writes everything from the log into the file
+    return folder / "api.db", made

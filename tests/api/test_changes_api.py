@@ -104,8 +104,8 @@ def test_a_grant_can_be_revoked_until_it_is_used(api: Api, asked: dict[str, Any]
 
 def test_an_emergency_opens_at_once_and_is_reviewed_afterwards(api: Api) -> None:
     wish = {"decision_id": str(deny(api.engine)), "reason": "Scanner down.", "incident": "INC-7", "hours": 4}
-    assert api.call("okafor", "POST", "/changes/emergency", json=wish).status_code == 403
-    done = api.call("lindqvist", "POST", "/changes/emergency", json=wish)
+    assert api.call("okafor", "POST", "/emergencies", json=wish).status_code == 403
+    done = api.call("lindqvist", "POST", "/emergencies", json=wish)
     assert done.status_code == 201
     assert (done.json()["kind"], done.json()["grant"]["state"]) == ("emergency", "active")
 
@@ -122,7 +122,7 @@ def test_an_approver_of_another_department_neither_revokes_nor_breaks_the_glass(
     give_adeyemi_a_role_in_radiology(api)
     decision = deny(api.engine)
     wish = {"decision_id": str(decision), "reason": "Scanner down.", "incident": "INC-7", "hours": 4}
-    assert api.call("adeyemi", "POST", "/changes/emergency", json=wish).status_code == 403
+    assert api.call("adeyemi", "POST", "/emergencies", json=wish).status_code == 403
     ask(api, decision)
     version = say(api, "lindqvist", "approve").json()["version"]
     assert say(api, "adeyemi", "revoke", version=version, note="x").status_code == 403
