@@ -27,8 +27,10 @@ _MODULES = {  # command: the module that holds it; where the names differ, it is
     "whoami": "signin",
     "install": "install",
     "migrate": "local",
+    "demo": "demo",
     "serve": "local",
     "worker": "local",
+    "doctor": "doctor",
 }
 _CommandError: type[Any] = typer.BadParameter.__mro__[2]  # the base of all of Typer's own errors; it has no public name
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -64,13 +66,20 @@ def html(text: Text) -> str:
     )
 
 
+@contextmanager
+def connected(mail: Mail) -> Iterator[smtplib.SMTP]:
+    """The configured server, greeted, and signed in to. Raises OSError or smtplib.SMTPException."""
+    with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT_S) as server:
+        if mail.starttls:
+            server.starttls(context=ssl.create_default_context())
+        if mail.username:
+            server.login(mail.username, mail.password.get_secret_value() if mail.password else "")
+        yield server
+
+
 def _send(mail: Mail, message: EmailMessage) -> None:
     try:
-        with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT_S) as server:
-            if mail.starttls:
-                server.starttls(context=ssl.create_default_context())
-            if mail.username:
-                server.login(mail.username, mail.password.get_secret_value() if mail.password else "")
+        with connected(mail) as server:
             server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         code, _ = next(iter(error.recipients.values()))

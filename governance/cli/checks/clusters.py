@@ -1,0 +1,235 @@
+"""The clusters that ask: can they be read, do they still ask about everything, and does the ledger follow them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine, func, select
+from sqlmodel import Session, col
+
+from governance.bootstrap import connect_to
+from governance.cli.checks.model import Check, broken, ok, warning, wrong
+from governance.db.session import reading
+from governance.db.together import database_time
+from governance.errors import GovernanceError
+from governance.quota.tables import ChargeObject, Cluster, Namespace
+from governance.settings import Settings, Webhook
+from webhooks.kubernetes.cluster import Api
+from webhooks.kubernetes.install import Installation, manifests, review_path
+
+Json = dict[str, Any]
+
+_OURS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/governance"
+_SYSTEM = "kube-system"
+_OVERDUE = timedelta(minutes=1)
+_CHOSEN = (
+    "clientConfig",
+    "timeoutSeconds",
+    "namespaceSelector",
+    "matchConditions",
+)  # compared apart, or free to choose
+_SHOWN_CHARACTERS_MAX = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger knows of a cluster, at the database's time."""
+
+    mode: str
+    warn_until: datetime | None
+    followed_by: str | None  # while the lease holds
+    relisted_at: datetime | None
+    overdue: int  # objects whose pendings nobody ruled on in time
+    bound: frozenset[str]  # namespaces that a project pays for
+
+
+def clusters(engine: Engine, settings: Settings) -> Iterator[Check]:
+    """Every cluster that is configured, by manifest or by settings."""
+    with reading(engine) as session:
+        now = database_time(session)
+        standings = {one.name: _standing(session, one, now) for one in session.scalars(select(Cluster))}
+    for name in sorted(standings.keys() | settings.clusters.keys()):
+        standing, credentials = standings.get(name), settings.clusters.get(name)
+        if standing is None:
+            yield warning(f"cluster {name}", "It is in the settings, and no Cluster manifest names it.", _APPLY)
+            continue
+        yield from follows(name, standing, reachable_from_here=credentials is not None)
+        if credentials is not None:
+            try:
+                api = connect_to(name, credentials)
+                yield from registration(name, api, standing, settings.webhook)
+            except GovernanceError as error:
+                yield broken(f"cluster {name}: API", error)
+
+
+_APPLY = "Add the manifest and run: governance apply; or take the cluster out of the settings."
+
+
+def _standing(session: Session, row: Cluster, now: datetime) -> Standing:
+    late = select(func.count()).where(
+        col(ChargeObject.cluster) == row.name, col(ChargeObject.deadline) < now - _OVERDUE
+    )
+    bound = select(col(Namespace.name)).where(
+        col(Namespace.cluster) == row.name, col(Namespace.project_id).is_not(None)
+    )
+    held = row.writer if row.writer_until is not None and row.writer_until > now else None
+    overdue = session.scalar(late) or 0
+    return Standing(row.mode, row.warn_until, held, row.relisted_at, overdue, frozenset(session.scalars(bound)))
+
+
+def follows(cluster: str, standing: Standing, *, reachable_from_here: bool) -> Iterator[Check]:
+    """Whether a worker follows the cluster, since when everything is charged, and whether it enforces."""
+    name = f"cluster {cluster}: watch"
+    if standing.followed_by is None and not reachable_from_here:
+        found = "Nobody follows it, and the settings hold no credentials for it."
+        yield wrong(name, found, f"Set clusters.{cluster} to a kubeconfig file, and run: governance worker.")
+    elif standing.followed_by is None:
+        yield wrong(name, "Nobody follows it: what ends is not credited.", _WORKER)
+    elif standing.relisted_at is None:
+        yield warning(name, f"{standing.followed_by} follows it, and has not charged everything yet.", _WORKER)
+    elif standing.overdue:
+        found = f"{standing.overdue} objects were admitted and never seen, and nobody ruled on them in time."
+        yield wrong(name, found, _WORKER)
+    else:
+        yield ok(
+            name, f"{standing.followed_by} follows it; all charged since {standing.relisted_at:%Y-%m-%d %H:%M} UTC"
+        )
+    yield _mode(f"cluster {cluster}: mode", standing)
+
+
+_WORKER = "Run: governance worker, with this cluster in its settings, and read its log."
+
+
+def _mode(name: str, standing: Standing) -> Check:
+    if standing.mode == "observe":
+        return warning(name, "It observes: nothing is denied.", "It enforces once everything that exists was charged.")
+    if standing.mode == "warn":
+        until = f" until {standing.warn_until:%Y-%m-%d %H:%M} UTC" if standing.warn_until else ""
+        return warning(name, f"It warns{until}: nothing is denied.", "Let it end, or end it.")
+    return ok(name, "it enforces")
+
+
+def registration(cluster: str, api: Api, standing: Standing, listener: Webhook) -> Iterator[Check]:
+    """Whether the API server answers, and asks this service as `governance install kubernetes` says.
+
+    Changes of webhook configurations are sent to no webhook: nobody else would notice.
+    """
+    found = api.get(_OURS)
+    yield ok(f"cluster {cluster}: API", "it answers, and lets us read")
+    name = f"cluster {cluster}: webhook"
+    remedy = f"Run: governance install kubernetes --cluster {cluster} ... | kubectl apply -f -"
+    if found is None:
+        yield wrong(name, "It does not ask: ValidatingWebhookConfiguration governance is not there.", remedy)
+        return
+    changed = differing(cluster, found, standing.bound)
+    if changed:
+        yield wrong(name, "; ".join(changed), remedy)
+        return
+    webhook = found["webhooks"][0]
+    why = _handshake_problem(listener, webhook["clientConfig"])
+    if why:
+        yield wrong(name, f"It would refuse our certificate: {why}.", f"{remedy} with the --ca that issued it.")
+        return
+    yield ok(name, f"as installed; it never asks about {', '.join(_left_out(webhook))}")
+
+
+def differing(cluster: str, found: Json, bound: frozenset[str]) -> list[str]:
+    """What of a registration, as the API server holds it, is not as it was installed.
+
+    Address, authorities, time limit and `--pods` are for the installation to choose. Not so the namespaces that are
+    left out: kube-system and the service's own, and none that a project pays for.
+    """
+    webhooks = found.get("webhooks") or []
+    if len(webhooks) != 1:
+        return [f"it has {len(webhooks)} webhooks, not 1"]
+    webhook = webhooks[0]
+    wanted = [_expected(cluster, pods) for pods in ("lenient", "strict")]
+    conditions = webhook.get("matchConditions")
+    changed = [] if any(conditions == one["matchConditions"] for one in wanted) else ["matchConditions were changed"]
+    for field in sorted(wanted[0].keys() - set(_CHOSEN)):
+        changed += _unequal(field, webhook.get(field), wanted[0][field])
+    changed += _unequal("objectSelector", webhook.get("objectSelector") or {}, {})
+    changed += _selector_problems(webhook, bound)
+    path = _path(webhook.get("clientConfig") or {})
+    return [*changed, *_unequal("path", path, review_path(cluster))]
+
+
+def _expected(cluster: str, pods: str) -> Json:
+    strictness: Any = pods
+    webhook: Json = manifests(Installation(cluster, "https://any", b"", pods=strictness))[-1]["webhooks"][0]
+    return webhook
+
+
+def _unequal(field: str, found: object, wanted: object) -> list[str]:
+    if found == wanted:
+        return []
+    told = f"{field} is {found}, not {wanted}"
+    return [told if len(told) <= _SHOWN_CHARACTERS_MAX else f"{field} were changed"]
+
+
+def _selector_problems(webhook: Json, bound: frozenset[str]) -> list[str]:
+    selector = webhook.get("namespaceSelector") or {}
+    wanted = _expected("any", "lenient")["namespaceSelector"]["matchExpressions"][0]
+    expressions = selector.get("matchExpressions") or []
+    shapes = [{**one, "values": wanted["values"]} for one in expressions]
+    if selector.get("matchLabels") or shapes != [wanted]:
+        return ["namespaceSelector was changed"]
+    left_out = _left_out(webhook)
+    unasked = sorted(bound & set(left_out) - {_SYSTEM})
+    if unasked:
+        return [f"it never asks about {', '.join(unasked)}, which a project pays for"]
+    return [f"it never asks about {', '.join(left_out)}"] if len(left_out) > len(wanted["values"]) else []
+
+
+def _left_out(webhook: Json) -> list[str]:
+    return sorted(webhook["namespaceSelector"]["matchExpressions"][0]["values"])
+
+
+def _path(client: Mapping[str, Any]) -> str:
+    service = client.get("service")
+    return str(service.get("path", "")) if service else urlsplit(client.get("url", "")).path
+
+
+def _handshake_problem(listener: Webhook, client: Mapping[str, Any]) -> str:
+    """Why the API server would refuse our certificate; empty if it would not, or if another listener ends TLS."""
+    if listener.certificate is None or listener.key is None:
+        return ""
+    service = client.get("service")
+    host = f"{service['name']}.{service['namespace']}.svc" if service else urlsplit(client["url"]).hostname or ""
+    try:
+        authorities = base64.b64decode(client.get("caBundle", ""), validate=True).decode("ascii")
+        asking = ssl.create_default_context(cadata=authorities or None)
+        answering = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        answering.load_cert_chain(listener.certificate, listener.key)
+        _shake_hands(asking, answering, host)
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except (OSError, ValueError, binascii.Error) as error:
+        return getattr(error, "reason", None) or "caBundle holds no certificates"
+    return ""
+
+
+def _shake_hands(asking: ssl.SSLContext, answering: ssl.SSLContext, host: str) -> None:
+    """A TLS handshake in memory: what the API server will say, without waiting for it to call."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(back, there, server_hostname=host)
+    server = answering.wrap_bio(there, back, server_side=True)
+    done: set[ssl.SSLObject] = set()
+    while len(done) < 2:
+        for one in _unfinished((client, server), done):
+            try:
+                one.do_handshake()
+                done.add(one)
+            except ssl.SSLWantReadError:
+                continue
+
+
+def _unfinished(sides: Iterable[ssl.SSLObject], done: set[ssl.SSLObject]) -> list[ssl.SSLObject]:
+    return [one for one in sides if one not in done]
