@@ -1,7 +1,7 @@
 # make test       everything, on real parts: what a change must pass
 # make test-fast  what needs no real part, in under a minute
 # make demo       the service on this machine, with made-up hospitals
-# make bench, make screenshots, make lock
+# make bench, make screenshots, make recordings, make lock
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13; do $$p -c "" 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -9,7 +9,7 @@ PARTS := $(PYTHON) tools/parts.py
 UV = $$($(PARTS) uv | cut -d" " -f2)
 ASSETS := $(shell find tools/assets -type f) package.json package-lock.json
 
-.PHONY: test test-fast check policies parts install assets demo bench screenshots lock clean
+.PHONY: test test-fast check policies parts install assets demo recordings bench screenshots lock clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -41,7 +41,13 @@ install: .stamps/installed
 assets: .stamps/assets
 
 demo: install assets
-	$(BIN)/governance demo
+	$(BIN)/governance demo $(if $(ONCE),--once)
+
+# What the demo plays: recorded anew from the end-to-end test.
+recordings: install assets parts
+	rm -rf build/recording
+	GOVERNANCE_RECORD=$(CURDIR)/build/recording $(BIN)/python -m pytest tests/e2e
+	$(BIN)/python tools/recordings.py build/recording
 
 bench: install parts
 	$(BIN)/python -m benchmarks

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(level: str) -> None:
-    """Set up logging for this process, ours and the libraries', on standard error.
+def configure(level: str, to: TextIO | None = None) -> None:
+    """Set up logging for this process, ours and the libraries'.
 
     Args:
         level: debug, info, warning or error.
+        to: where it is written; None: standard error.
     """
-    on_terminal = sys.stderr.isatty()
+    stream = to or sys.stderr
+    on_terminal = stream.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -32,7 +35,7 @@ def configure(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

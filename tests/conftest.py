@@ -13,8 +13,9 @@ from governance.settings import Database
 
 pytest_plugins = ["tests.parts.fixtures"]
 
-# A developer's own settings must not reach the tests.
-for name in [one for one in os.environ if one.startswith("GOVERNANCE_") and one != "GOVERNANCE_CACHE"]:
+# A developer's own settings must not reach the tests; these two are the tests' own.
+_OWN = {"GOVERNANCE_CACHE", "GOVERNANCE_RECORD"}
+for name in [one for one in os.environ if one.startswith("GOVERNANCE_") and one not in _OWN]:
     del os.environ[name]
 
 

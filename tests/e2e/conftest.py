@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.recording import recorded
 from tests.e2e.world import ROOT, World, built
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The parts that the story plays on."""
-    with built(tmp_path_factory.mktemp("world")) as made:
+    with built(tmp_path_factory.mktemp("world")) as made, recorded(made):
         yield made
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from kubernetes import client, config
@@ -42,9 +42,22 @@ class Event:
     object: dict[str, Any]
 
 
+class Api(Protocol):
+    """A cluster that can be read."""
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        """One object by its API path; None when it does not exist. A quorum read. Raises ClusterUnavailable."""
+
+    def list(self, path: str) -> Listing:
+        """All objects under an API path, by a quorum read. Raises ClusterUnavailable."""
+
+    def watch(self, path: str, resource_version: str, timeout_s: int = 300) -> Iterator[Event]:
+        """Events after a resourceVersion, until the API server ends the watch. Raises Expired, ClusterUnavailable."""
+
+
 @dataclass(frozen=True, slots=True)
-class Api:
-    """A connection to one cluster."""
+class Connection:
+    """A cluster by its API server."""
 
     client: Any
 
@@ -129,8 +142,8 @@ def connect(kubeconfig: str | None, context: str | None = None) -> Api:
         if kubeconfig is None:
             configuration = client.Configuration()
             config.load_incluster_config(client_configuration=configuration)
-            return Api(client.ApiClient(configuration))
-        return Api(config.new_client_from_config(config_file=kubeconfig, context=context))
+            return Connection(client.ApiClient(configuration))
+        return Connection(config.new_client_from_config(config_file=kubeconfig, context=context))
     except (config.ConfigException, OSError) as error:
         raise ClusterUnavailable(
             f"The credentials of the cluster cannot be read: {error}.", field="kubeconfig"

@@ -1,0 +1,76 @@
+"""What the story is played on: the running service, the recorded cluster, and the command line of the product."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import Engine, select
+from sqlmodel import col
+
+from governance.db.session import reading
+from governance.demo.cluster import ApiServer, RecordedCluster
+from governance.demo.recording import Recording
+from governance.demo.telling import StepFailed
+from governance.quota.tables import Cluster
+
+_ANSWER_S = 10
+_COMMAND_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The parts. `address`: of pages and API; `token`: an administrator's; `folder`: scratch, gone after the demo."""
+
+    address: str
+    token: str
+    folder: Path
+    engine: Engine
+    cluster: RecordedCluster
+    api_server: ApiServer
+    recording: Recording
+
+    def environment(self) -> Mapping[str, str]:
+        """What a shell needs to use the command line here."""
+        return {"GOVERNANCE_SERVER": self.address, "GOVERNANCE_TOKEN": self.token}
+
+    def cli(self, *words: str) -> str:
+        """Run a command of the product and give what it prints. Raises StepFailed with what it says."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("GOVERNANCE_")}
+        done = subprocess.run(  # noqa: S603  (our own interpreter, our own words)
+            [sys.executable, "-m", "governance", *words],
+            env={**own, **self.environment()},
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_S,
+            check=False,
+            cwd=self.folder,
+        )
+        if done.returncode != 0:
+            raise StepFailed(f"governance {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def read(self, path: str) -> Any:  # noqa: ANN401  (any JSON)
+        """Read from the API. Raises httpx.HTTPError."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = httpx.get(f"{self.address}/api/v1{path}", headers=headers, timeout=_ANSWER_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def mode(self, cluster: str) -> str:
+        """Whether a cluster observes or enforces."""
+        with reading(self.engine) as session:
+            return session.scalar(select(col(Cluster.mode)).where(col(Cluster.name) == cluster)) or ""
+
+    def taken(self, node: str, resource: str) -> tuple[int, int]:
+        """How much of a resource is held and used at a node, in ledger units."""
+        for one in self.read(f"/quota/nodes/{node}")["resources"]:
+            if one["resource"] == resource:
+                return one["held"]["value"], one["used"]["value"]
+        return 0, 0
