@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -366,9 +367,10 @@ def test_7_the_audit_log_holds_every_decision_and_act_and_can_be_verified_offlin
     assert {"admission.allow", "admission.deny", "configuration.apply", "change.submit", "change.approve"} <= actions
     key = world.folder / "audit.pub"
     key.write_text(public_pem(load_key(world.folder / "audit.pem")))
-    export = world.folder / "audit.jsonl"
+    export, kept = world.folder / "audit.jsonl", world.folder / "kept"
+    shutil.copytree(world.folder / "heads", kept)  # as somebody else keeps them, who was told until now
     world.cli("audit", "export", str(export), person="brandt")
-    check = ("audit", "verify", str(export), "--key", str(key), "--heads", str(world.folder / "heads"))
+    check = ("audit", "verify", str(export), "--key", str(key), "--heads", str(kept))
     assert "events in" in world.cli(*check)
     export.write_text(export.read_text().replace('"admission.deny"', '"admission.allow"', 1))
     with pytest.raises(CommandError):
