@@ -1,6 +1,7 @@
 """Settings, grouped, by environment (`GOVERNANCE_DATABASE__URL=...`) and by a TOML file (`GOVERNANCE_SETTINGS_FILE`).
 
 The environment beats the file. Units are in the names. Nothing is read at import: `load()` reads once, at start.
+The text under each setting is what docs/settings.md says of it (`python -m tools.settings_page` writes that page).
 """
 
 from __future__ import annotations
@@ -20,85 +21,119 @@ class _Group(BaseModel):
 
 
 class Database(_Group):
-    """`url`: `sqlite:///FILE` or `postgresql+psycopg://...`."""
+    """Where everything is kept. PostgreSQL for several processes; SQLite for one."""
 
     url: str = "sqlite:///governance.db"
+    """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, or `sqlite:///FILE`."""
     pool_size: int = 16
+    """Connections of one process to PostgreSQL, at most."""
     statement_timeout_ms: int = 2000
+    """PostgreSQL gives up a statement, and waiting for a lock, after this long."""
     connect_timeout_s: int = 2
+    """How long connecting to PostgreSQL, or waiting for a free connection, may take."""
 
 
 class Policy(_Group):
-    """`engine`: embedded (in process) or opa (`opa_url` names its REST API; `opa_ca` is a file of its authorities)."""
+    """Which engine evaluates the Rego policies."""
 
     engine: Literal["embedded", "opa"] = "embedded"
+    """`embedded` runs in this process; `opa` asks an OPA over its REST API."""
     directory: Path | None = None
+    """A folder of policies instead of those that come with this version."""
     opa_url: str = "http://127.0.0.1:8181"
+    """Where that OPA listens."""
     opa_token: SecretStr | None = None
+    """Bearer token for that OPA."""
     opa_ca: Path | None = None
+    """PEM file of the authorities that vouch for that OPA."""
     timeout_ms: int = 1000
+    """One evaluation may take this long; silence denies."""
 
 
 class Webhook(_Group):
     """The TLS listener that clusters call."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = 8443
+    """Port to listen on."""
     certificate: Path | None = None
+    """PEM file of the certificate, with its chain."""
     key: Path | None = None
+    """PEM file of its private key."""
     body_bytes_max: int = 4 * 1024 * 1024
-    deadline_ms: int = 4000
+    """A larger review is denied unread."""
 
 
 class Web(_Group):
-    """Pages and API. `public_url` is what people open: it stands in links, mails and cookies."""
+    """Pages and API, for people and programs."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = 8080
+    """Port to listen on."""
     public_url: str = "http://127.0.0.1:8080"
+    """What people open; it stands in links, mails and cookies. Must be `https://` in production."""
     certificate: Path | None = None
+    """PEM file of the certificate; none where TLS ends in front of this service."""
     key: Path | None = None
+    """PEM file of its private key."""
     session_hours: int = 12
+    """How long somebody stays signed in."""
     body_bytes_max: int = 1024 * 1024
+    """A larger request is refused."""
 
 
 class Oidc(_Group):
-    """The identity provider; people sign in with the authorization code flow and PKCE, the CLI with a device code.
-
-    `device_client_id`: the CLI's own public client; empty: `client_id`, which must then have no secret.
-    """
+    """The identity provider. Pages use the authorization code flow with PKCE, the command line a device code."""
 
     issuer: str = ""
+    """Exactly what the provider calls itself in its discovery document. Needed in production."""
     client_id: str = ""
+    """The pages' client. Needed in production."""
     client_secret: SecretStr | None = None
+    """That client proves itself with it."""
     device_client_id: str = ""
+    """The command line's own public client; empty: `client_id`, which must then have no secret."""
     scopes: str = "openid email profile groups"
+    """What is asked of the provider."""
 
 
 class Mail(_Group):
-    """Outgoing mail. An empty host turns mail off."""
+    """Outgoing mail, by SMTP."""
 
     host: str = ""
+    """The mail server; empty turns mail off."""
     port: int = 25
+    """Its port."""
     sender: str = "governance@localhost"
+    """From whom mails come."""
     starttls: bool = False
+    """Whether to insist on TLS."""
     username: str = ""
+    """Whom to sign in as; empty: nobody."""
     password: SecretStr | None = None
+    """The password to sign in with."""
 
 
 class Outbound(_Group):
-    """Signed webhooks to other systems: each message is signed (HMAC-SHA256) with `secret`."""
+    """Signed webhooks to other systems."""
 
     url: str = ""
+    """Where messages are posted; empty turns them off."""
     secret: SecretStr | None = None
+    """Each message is signed with it (HMAC-SHA256)."""
 
 
 class Audit(_Group):
-    """`signing_key`: Ed25519 private key (PEM); `ship_to`: folder to which signed heads are written, off this host."""
+    """How the audit log is sealed; see audit.md."""
 
     signing_key: Path | None = None
+    """PEM file of an Ed25519 private key; without one nothing is sealed."""
     ship_to: Path | None = None
+    """A folder, off this host, to which signed heads are written."""
     seal_interval_ms: int = 1000
+    """How often the worker seals."""
 
 
 class Settings(BaseSettings):
@@ -107,7 +142,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GOVERNANCE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     environment: Literal["production", "demo"] = "production"
+    """`demo` lets anybody sign in as anybody, on plain HTTP, and serves this machine only."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """From which level on the log tells."""
     database: Database = Database()
     policy: Policy = Policy()
     webhook: Webhook = Webhook()
@@ -116,7 +153,8 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
     audit: Audit = Audit()
-    clusters: dict[str, str] = {}  # name: kubeconfig file, or in-cluster
+    clusters: dict[str, str] = {}
+    """The clusters to follow: name (as its Cluster manifest says) to a kubeconfig file, or `in-cluster`."""
 
     @classmethod
     def settings_customise_sources(
