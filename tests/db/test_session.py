@@ -35,9 +35,14 @@ def test_a_read_leaves_no_transaction_open_on_its_connection(one_connection: Eng
 def test_a_transaction_after_a_read_still_ends_as_one(engine: Engine) -> None:
     with reading(engine) as session:
         session.execute(select(col(Counter.name))).all()
-    with pytest.raises(LookupError), transaction(engine) as session:
-        session.add(Counter(name="lost", value=1))
-        session.flush()
-        raise LookupError
+
+    def lose() -> None:
+        with transaction(engine) as session:
+            session.add(Counter(name="lost", value=1))
+            session.flush()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        lose()
     with reading(engine) as session:
         assert session.execute(select(col(Counter.name))).all() == []
