@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from governance import logs
 from governance.app import web_app, webhook_app
 from governance.bootstrap import build, keep_surroundings
 from governance.cli.worker import start_loops
+from governance.errors import BadInput
 from governance.settings import Settings
 
 _KEEP_ALIVE_S = 75
@@ -31,6 +33,7 @@ class _Listener(uvicorn.Server):
 
 def serve(settings: Settings, *, with_worker: bool = False) -> None:
     """Run the doors until SIGTERM or SIGINT; `with_worker` runs the worker's loops beside them, for one-process use."""
+    _require_readable(settings)
     logs.configure(settings.log_level)
     parts = build(settings)
     stop = threading.Event()
@@ -42,6 +45,14 @@ def serve(settings: Settings, *, with_worker: bool = False) -> None:
     finally:
         stop.set()
         parts.engine.dispose()
+
+
+def _require_readable(settings: Settings) -> None:
+    for listener, chosen in (("webhook", settings.webhook), ("web", settings.web)):
+        for name, path in (("certificate", chosen.certificate), ("key", chosen.key)):
+            if path is not None and not os.access(path, os.R_OK):
+                field = f"{listener}.{name}"
+                raise BadInput(f"{path} cannot be read.", field=field, remedy="Name a PEM file, or mend its rights.")
 
 
 def listeners(settings: Settings, webhook: FastAPI, web: FastAPI) -> tuple[uvicorn.Server, uvicorn.Server]:

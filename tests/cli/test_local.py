@@ -76,3 +76,8 @@ def test_a_bootstrap_token_is_for_a_day(shell: Shell, url: str) -> None:
         token = session.exec(select(ApiToken)).one()
     assert (token.expires_at - token.created_at).days == 1
     engine.dispose()
+
+
+def test_a_certificate_that_cannot_be_read_is_named(shell: Shell, url: str) -> None:
+    ended = shell.run("serve", DATABASE__URL=url, ENVIRONMENT="demo", WEBHOOK__CERTIFICATE="/nowhere/tls.crt")
+    assert (ended.code, "webhook.certificate: /nowhere/tls.crt" in ended.err) == (exits.INVALID, True), ended.err
