@@ -59,12 +59,12 @@ def clusters(engine: Engine, settings: Settings) -> Iterator[Check]:
         standing, credentials = standings.get(name), settings.clusters.get(name)
         if standing is None:
             yield warning(f"cluster {name}", "It is in the settings, and no Cluster manifest names it.", _APPLY)
-            continue
-        yield from follows(name, standing, reachable_from_here=credentials is not None)
+        else:
+            yield from follows(name, standing, reachable_from_here=credentials is not None)
         if credentials is not None:
+            bound = standing.bound if standing else frozenset[str]()
             try:
-                api = connect_to(name, credentials)
-                yield from registration(name, api, standing, settings.webhook)
+                yield from registration(name, connect_to(name, credentials), bound, settings.webhook)
             except GovernanceError as error:
                 yield broken(f"cluster {name}: API", error)
 
@@ -116,7 +116,7 @@ def _mode(name: str, standing: Standing) -> Check:
     return ok(name, "it enforces")
 
 
-def registration(cluster: str, api: Api, standing: Standing, listener: Webhook) -> Iterator[Check]:
+def registration(cluster: str, api: Api, bound: frozenset[str], listener: Webhook) -> Iterator[Check]:
     """Whether the API server answers, and asks this service as `governance install kubernetes` says.
 
     Changes of webhook configurations are sent to no webhook: nobody else would notice.
@@ -128,7 +128,7 @@ def registration(cluster: str, api: Api, standing: Standing, listener: Webhook) 
     if found is None:
         yield wrong(name, "It does not ask: ValidatingWebhookConfiguration governance is not there.", remedy)
         return
-    changed = differing(cluster, found, standing.bound)
+    changed = differing(cluster, found, bound)
     if changed:
         yield wrong(name, "; ".join(changed), remedy)
         return
