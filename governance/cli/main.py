@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from typing import Any
@@ -79,7 +80,9 @@ def main() -> None:
         code = _say(Failed("Nothing was done.", OURS))
     except _CommandError as error:
         code = _say(Failed(_usage(error), USAGE))
-    except Exception as error:  # noqa: BLE001  (a traceback helps nobody at a shell, and may hold a secret)
+    except Exception as error:
+        if logging.getLogger().handlers:  # serve and worker keep a log, without local variables; a shell has none
+            logging.getLogger(__name__).exception("the command failed")
         code = _say(Failed(f"Something went wrong on our side ({type(error).__name__}).", OURS))
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -22,6 +22,7 @@ from governance.change.endings import expire_due
 from governance.change.freezes import extend_calendars
 from governance.errors import GovernanceError
 from governance.notify.outbox import deliver_due
+from governance.quota.limits import end_allowances
 from governance.settings import Settings
 from webhooks.kubernetes.watch import Follower, keep_following
 
@@ -71,6 +72,7 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
     chores: dict[str, tuple[float, Callable[[], object]]] = {
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, clock.now())),
+        "allowances": (_EXPIRE_EVERY_S, lambda: end_allowances(engine, clock.now())),
         "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, clock.now())),
     }
     if settings.audit.signing_key is not None:
@@ -81,11 +83,15 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
 
 
 def every(interval_s: float, act: Callable[[], object], stop: threading.Event) -> None:
-    """Act again and again; a failure is told in the log and tried again."""
+    """Act again and again; whatever fails is told in the log and tried again, for a loop that ends is missed by nobody
+    until somebody needs it."""
     while not stop.is_set():
         try:
             act()
             stop.wait(interval_s)
         except GovernanceError as error:
             _log.warning("a loop was interrupted", reason=str(error))
+            stop.wait(_RETRY_S)
+        except Exception:  # noqa: BLE001
+            _log.exception("a loop failed")
             stop.wait(_RETRY_S)

@@ -142,6 +142,18 @@ def test_3_the_same_for_load_balancers(world: World) -> None:
     eventually(lambda: "services" not in world.used("radiology"), "what was deleted is credited")
 
 
+def test_3_an_autoscalers_scale_is_denied_in_the_same_words(world: World) -> None:
+    world.create(objects.autoscaler("ct-train", "ct-train", 20, 30))
+
+    def told() -> bool:
+        conditions = world.kubernetes.get("hpa", "ct-train", "ct-training").get("status", {}).get("conditions", [])
+        return any(f"{GPU}: requested 18, used 2, limit 17" in one.get("message", "") for one in conditions)
+
+    eventually(told, "the autoscaler tells why it cannot scale", 60)
+    assert world.used("radiology")[GPU] == 2
+    world.kubectl("delete", "hpa", "ct-train")
+
+
 def test_3_a_dry_run_says_the_same_and_writes_nothing(world: World) -> None:
     def rows() -> tuple[int, ...]:
         return tuple(world.count(table) for table in (DecisionRow, AuditEvent, ChangeRequest))

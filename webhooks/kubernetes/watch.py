@@ -94,6 +94,8 @@ def keep_following(follower: Follower, holder: str, stop: threading.Event) -> No
             _log.warning("another writer follows the cluster", cluster=follower.cluster, reason=error.detail)
         except (DatabaseUnavailable, ClusterUnavailable, LedgerConflict, Expired) as error:
             _log.warning("following interrupted", cluster=follower.cluster, reason=str(error))
+        except Exception:  # noqa: BLE001  (a follower that ends leaves a ledger that nobody corrects)
+            _log.exception("following failed", cluster=follower.cluster)
         stop.wait(_RETRY_S)
 
 
