@@ -75,12 +75,14 @@ def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
 
 
 def _chain() -> CTE:
-    """The object, its owner, those that wait for it, and all their ancestors."""
+    """The object, its owner, the one that it was last seen with, those that wait for it, and all their ancestors."""
     here = _object.cluster == bindparam("cluster")
     found = (_object.uid, _object.parent_uid, _object.charge_id)
     waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
+    former = select(_object.owner_uid).where(here, _object.uid == bindparam("uid")).scalar_subquery()
     first = union_all(
         select(*found).where(here, _object.uid == bindparam("uid")),
+        select(*found).where(here, _object.uid == former),
         select(*found).where(here, _object.uid == bindparam("owner_uid")),
         select(*found).where(here, waiting),
     ).cte("first")

@@ -192,12 +192,15 @@ def settle(known: Known, seen: Observation) -> Plan:
         return _plan(draft, seen.ref)
     if state is None or (state.gone and newer and seen.declaration is not None):
         state = _placed(draft, seen.ref, state)
+    left = draft.objects.get(state.owner_uid or "")
+    if left is not None and state.parent_uid != left.uid:  # what it was taken from may be credited now
+        draft.touched.add(left.charge_id)
     after, settled = _resolved(state, seen, newer=newer)
     settled += _shared(draft, after, settled)
     if newer and seen.declaration is not None:
         after = replace(
             after,
-            observed=seen.declaration,
+            observed=_as_running(state, seen.declaration),
             observed_version=seen.version,
             owner_uid=seen.ref.owner_uid,
             deleting=seen.deleting,
@@ -241,6 +244,16 @@ def _rolled(state: ObjectState | None, declaration: Declaration) -> Declaration:
     if all(one.template == declaration.template for one in known):
         return declaration
     return replace(declaration, rolling=True, unit=largest_of([declaration.unit, *(one.unit for one in known)]))
+
+
+def _as_running(state: ObjectState, seen: Declaration) -> Declaration:
+    """While it rolls out, pods of the former template run as well: its unit is the larger one until that is over."""
+    if not seen.rolling:
+        return seen
+    before = [one.declaration.unit for one in state.pendings]
+    if state.observed is not None:
+        before.append(state.observed.unit)
+    return replace(seen, unit=largest_of([seen.unit, *before]))
 
 
 def _put(draft: _Draft, after: ObjectState) -> None:
@@ -375,6 +388,8 @@ def _persisted(one: Pending, seen: Observation, version: int) -> bool:
 def _reparent(draft: _Draft, ref: ObjectRef) -> None:
     """Move the object below its owner, or out from below it. What a deleted owner leaves behind stays with it."""
     state = draft.objects[ref.uid]
+    if state.parent_uid is None and state.pendings:
+        return  # one of them may be what takes it from its owner
     former = draft.objects.get(state.parent_uid or "")
     parent = _parent(draft, ref)
     if parent is None and former is not None and (former.gone or former.deleting):
@@ -444,7 +459,7 @@ def _stated(
 ) -> ChargeState:
     if root is None:
         state = "released"
-    elif root.gone and not level:
+    elif root.gone and not level and not root.need():
         state = "released" if root.observed_version else "expired"
     else:
         state = "confirmed" if root.observed_version else "held"

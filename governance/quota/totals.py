@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from governance.db.session import transaction
 from governance.identity.tables import Node
 from governance.quota.facts import object_state, usage_row
-from governance.quota.model import LIVE, ObjectState, UsageRow
+from governance.quota.model import LIVE, ObjectState, UsageRow, joint_need
 from governance.quota.tables import Allowance, Charge, ChargeObject, Cluster, Usage
 from governance.quota.write import UsageKey, create_usage, mark_breaches, save_usage, table_of
 from governance.units import EMPTY, ResourceList, sum_of
@@ -181,11 +181,14 @@ def _of_objects(session: Session) -> list[Difference]:
     found = []
     for key, one in objects.items():
         found += _unequal("object children", one.uid, one.children, sum_of(child.need() for child in below[key]))
+    named: dict[tuple[str, str, str], list[Charge]] = defaultdict(list)
     for charge in session.scalars(select(Charge).where(col(Charge.state).in_(LIVE))):
-        root = objects.get((charge.scope, charge.incarnation))
-        if root is not None and root.observed and not root.pendings:
-            short = (root.need() - ResourceList(charge.level)).positive()
-            found += _unequal("charge level", str(charge.id), EMPTY, short)
+        named[charge.scope, charge.kind, charge.native_id].append(charge)
+    for (scope, _, native_id), charges in named.items():
+        roots = (objects.get((scope, one.incarnation)) for one in charges)
+        needed = joint_need(one for one in roots if one is not None and one.parent_uid is None)
+        short = (needed - sum_of(ResourceList(one.level) for one in charges)).positive()
+        found += _unequal("charge level", f"{scope} {native_id}", EMPTY, short)
     return found
 
 

@@ -122,6 +122,12 @@ def used(engine: Engine, resource: str = CPU) -> Mapping[str, int]:
         return dict(rows.all())
 
 
+def charged(session: Session, name: str) -> ResourceList:
+    """Usage of a node, by resource."""
+    rows = session.exec(select(Usage.resource, Usage.used).where(Usage.node_id == Node.id, Node.name == name))
+    return ResourceList(rows.all())
+
+
 def states(engine: Engine) -> dict[str, str]:
     """State of each charge by its incarnation."""
     with reading(engine) as session:

@@ -1,0 +1,253 @@
+"""Whatever happens in whatever order: what is charged covers what exists, and equals it once all is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import Engine, event
+
+from governance.bootstrap import metadata
+from governance.db.session import make_engine
+from governance.quota import plan as planning
+from governance.quota.limits import Limit
+from governance.quota.model import Declaration, Known, ObjectState
+from governance.quota.plan import ObjectRef, Observation, Proposal, Settled
+from governance.settings import Database
+from governance.units import EMPTY, ResourceList
+from tests.quota.hospital import DEPLOYMENT, POD, REPLICASET, found, limit
+from tests.quota.ledgers import Ledger, Memory, Stored
+from tests.quota.machine import Stored as Object
+from tests.quota.machine import World
+
+T = TypeVar("T")
+
+NAMES = st.sampled_from(["web", "job"])
+REPLICAS = st.integers(0, 3)
+TEMPLATES = st.sampled_from(["a", "b"])
+PICK = st.integers(0, 30)
+LIMIT = 14_000
+
+
+class Life(RuleBasedStateMachine):
+    """Users, the API server, controllers and the watch, one step at a time."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(self.ledger())
+
+    def ledger(self) -> Ledger:
+        return Memory(limits={"requests.cpu": LIMIT})
+
+    def of(self, kind: str) -> list[Object]:
+        return [one for one in self.world.objects.values() if one.ref.kind == kind]
+
+    @rule(name=NAMES, replicas=REPLICAS, template=TEMPLATES)
+    def a_deployment_is_created(self, name: str, replicas: int, template: str) -> None:
+        self.world.create(name, DEPLOYMENT, replicas, template)
+
+    @rule(name=NAMES, replicas=REPLICAS, template=TEMPLATES)
+    def a_replica_set_is_created(self, name: str, replicas: int, template: str) -> None:
+        self.world.create(f"{name}-x", REPLICASET, replicas, template)
+
+    @rule(number=PICK, template=TEMPLATES, forged=st.booleans())
+    def a_pod_is_created_that_may_claim_an_owner_whom_nobody_knows(
+        self, number: int, template: str, forged: bool
+    ) -> None:
+        self.world.create(f"pod-{number}", POD, 1, template, owner="uid-of-nobody" if forged else None)
+
+    @precondition(lambda self: self.of(DEPLOYMENT))
+    @rule(pick=PICK, replicas=REPLICAS, template=TEMPLATES)
+    def a_deployment_is_changed(self, pick: int, replicas: int, template: str) -> None:
+        self.world.update(one_of(self.of(DEPLOYMENT), pick), replicas, template)
+
+    @precondition(lambda self: self.of(DEPLOYMENT))
+    @rule(pick=PICK, replicas=REPLICAS)
+    def a_deployment_is_scaled(self, pick: int, replicas: int) -> None:
+        self.world.scale(one_of(self.of(DEPLOYMENT), pick), replicas)
+
+    @precondition(lambda self: self.of(POD))
+    @rule(pick=PICK)
+    def a_pod_is_taken_from_its_owner(self, pick: int) -> None:
+        self.world.take_from_owner(one_of(self.of(POD), pick))
+
+    @precondition(lambda self: self.world.objects)
+    @rule(pick=PICK, orphan=st.booleans())
+    def something_is_deleted(self, pick: int, orphan: bool) -> None:
+        one = one_of(list(self.world.objects.values()), pick)
+        # What a part of a Deployment leaves behind is made again by its controller: only an event can tell of it.
+        self.world.delete(one, orphan=orphan and one.ref.owner_uid is None)
+
+    @precondition(lambda self: self.world.writes)
+    @rule(pick=PICK)
+    def a_write_persists(self, pick: int) -> None:
+        self.world.persist(one_of(self.world.writes, pick))
+
+    @precondition(lambda self: self.world.writes)
+    @rule(pick=PICK)
+    def a_write_is_lost(self, pick: int) -> None:
+        self.world.lose(one_of(self.world.writes, pick))
+
+    @precondition(lambda self: self.world.writes)
+    @rule(pick=PICK)
+    def a_write_is_asked_about_again(self, pick: int) -> None:
+        self.world.repeat(one_of(self.world.writes, pick))
+
+    @precondition(lambda self: self.of(DEPLOYMENT) or self.of(REPLICASET))
+    @rule(pick=PICK, steps=st.integers(1, 4))
+    def a_controller_works(self, pick: int, steps: int) -> None:
+        for step in range(steps):
+            self.world.reconcile(one_of(self.of(DEPLOYMENT) + self.of(REPLICASET), pick + step))
+
+    @rule()
+    def garbage_is_collected(self) -> None:
+        self.world.collect_garbage()
+
+    @precondition(lambda self: self.world.queue)
+    @rule(times=st.integers(1, 5))
+    def events_are_delivered(self, times: int) -> None:
+        for _ in range(min(times, len(self.world.queue))):
+            self.world.deliver()
+
+    @precondition(lambda self: self.world.delivered)
+    @rule(pick=PICK)
+    def an_event_comes_again(self, pick: int) -> None:
+        self.world.deliver_again(one_of(self.world.delivered, pick))
+
+    @rule()
+    def the_watch_breaks_off(self) -> None:
+        self.world.break_off()
+
+    @rule()
+    def everything_is_listed(self) -> None:
+        self.world.relist()
+
+    @rule()
+    def time_passes(self) -> None:
+        self.world.time_passes()
+
+    @rule(in_time=st.booleans())
+    def all_becomes_quiet(self, in_time: bool) -> None:
+        if not in_time:
+            self.world.time_passes()
+        self.world.come_to_rest()
+        assert in_time or self.world.is_quiet()
+
+    @invariant()
+    def what_exists_is_charged(self) -> None:
+        late = {"count/replicasets", "count/pods"}  # of what controllers make the watch tells; nobody asked for it
+        persisted = ResourceList({name: n for name, n in self.world.persisted().items() if name not in late})
+        assert persisted <= self.world.ledger.charged()
+
+    @invariant()
+    def nothing_else_is_charged_once_all_is_quiet(self) -> None:
+        if self.world.is_quiet():
+            assert self.world.ledger.charged() == self.world.persisted()
+
+    @invariant()
+    def every_total_is_what_the_charges_add_up_to(self) -> None:
+        assert self.world.ledger.is_sound()
+
+
+def one_of(many: Sequence[T], pick: int) -> T:
+    return many[pick % len(many)]
+
+
+THOROUGH = settings(
+    max_examples=600,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+    report_multiple_bugs=False,
+)
+QUICK = settings(THOROUGH, max_examples=2000, phases=[Phase.generate])  # to know that it fails is enough
+
+
+class StoredLife(Life):
+    """The same life on a database."""
+
+    engine: Engine
+
+    def ledger(self) -> Stored:
+        with self.engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        found_by = found(self.engine)
+        limit(self.engine, Limit(found_by.ct, "requests.cpu", LIMIT))
+        return Stored(self.engine)
+
+
+def test_what_is_charged_covers_what_exists_and_equals_it_once_all_is_quiet() -> None:
+    run_state_machine_as_test(Life, settings=THOROUGH)
+
+
+def test_it_does_on_a_database_too(tmp_path: Path) -> None:
+    engine = make_engine(Database(url=f"sqlite:///{tmp_path}/ledger.db"))
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    metadata.create_all(engine)
+    StoredLife.engine = engine
+    try:
+        run_state_machine_as_test(StoredLife, settings=settings(QUICK, max_examples=15, stateful_step_count=30))
+    finally:
+        engine.dispose()
+
+
+def trust_owner_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that names an owner is paid by that owner, known or not."""
+    original = planning._charge_for
+
+    def charge_for(draft: planning._Draft, ref: ObjectRef) -> UUID:
+        made = original(draft, ref)
+        if ref.owner_uid is not None:
+            draft.charges[made] = replace(draft.charges[made], path=())
+        return made
+
+    monkeypatch.setattr(planning, "_charge_for", charge_for)
+
+
+def skip_pendings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what was observed counts."""
+    monkeypatch.setattr(ObjectState, "value", lambda state: state.observed.value() if state.observed else EMPTY)
+
+
+def credit_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any newer event of the object settles all that is pending, whatever version that was made on."""
+    original = planning._resolved
+
+    def resolved(state: ObjectState, seen: Observation, *, newer: bool) -> tuple[ObjectState, list[Settled]]:
+        loose = tuple(replace(one, base_version="") for one in state.pendings)
+        return original(replace(state, pendings=loose), seen, newer=newer)
+
+    monkeypatch.setattr(planning, "_resolved", resolved)
+
+
+def key_by_review(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each review of a CREATE is charged, as if its uid told one wish from another."""
+    original = planning.propose
+
+    def propose(known: Known, ref: ObjectRef, declaration: Declaration, *, base_version: str, **rest: Any) -> Proposal:  # noqa: ANN401
+        keyed = ref if base_version else replace(ref, uid=str(uuid4()))
+        return original(known, keyed, declaration, base_version=base_version, **rest)
+
+    monkeypatch.setattr(planning, "propose", propose)
+
+
+@pytest.mark.parametrize("mutate", [trust_owner_references, skip_pendings, credit_early, key_by_review])
+def test_it_would_not_if_the_ledger(
+    mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Life, settings=QUICK)
