@@ -104,7 +104,16 @@ def _lean(value: Any) -> Any:  # noqa: ANN401  (any JSON)
 
 
 def _write(name: str, document: Item) -> None:
-    (TARGET / f"{name}.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    parts = (f' "{key}": {_text(value)}' for key, value in sorted(document.items()))
+    (TARGET / f"{name}.json").write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  (any JSON)
+    """One line for each thing that is told, so that a new recording can be compared with the old one."""
+    if not isinstance(value, list) or not value:
+        return json.dumps(value, sort_keys=True)
+    lines = (f"  {json.dumps(one, sort_keys=True)}" for one in value)
+    return "[\n" + ",\n".join(lines) + "\n ]"
 
 
 if __name__ == "__main__":

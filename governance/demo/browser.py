@@ -12,7 +12,7 @@ import httpx
 
 from governance.errors import NotFound
 
-_ANSWER_S = 10
+_ANSWER_S = 30
 _PAGES = {"Accept": "text/html"}
 
 

@@ -16,7 +16,7 @@ from webhooks.kubernetes.watch import NAMESPACES, PATHS
 
 _KINDS = {path: kind for kind, path in PATHS.items()} | {NAMESPACES: "core/namespaces"}
 _WATCH_S = 5  # then a watch ends and is made anew, as an API server's does
-_ANSWER_S = 10
+_ANSWER_S = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ GPU = "requests.nvidia.com/gpu"
 LEVELS = ("ct-training", "radiology", "imaging", "st-elisabeth")
 REQUESTER, APPROVER = "Dr. A. Okafor", "M. Lindqvist"
 REASON = "Backlog of 1,900 CT studies after the scanner outage."
-_GOOD_END, _OPEN = {"approved", "in_use"}, {"pending"}
+_APPROVED, _OPEN = "approved", "pending"
 
 
 def play(stage: Stage, tell: Teller, *, once: bool) -> None:
@@ -35,8 +35,10 @@ def play(stage: Stage, tell: Teller, *, once: bool) -> None:
     charge(stage, tell)
     denied = deny(stage, tell)
     change = ask(stage, tell, denied)
-    if approve(stage, tell, change, once=once):
-        granted = repeat(stage, tell, change)
+    if not approve(stage, tell, change, once=once):
+        return
+    granted = repeat(stage, tell, change, once=once)
+    if granted is not None:
         give_back(stage, tell)
         freeze(stage, tell)
         explain(stage, tell, granted, change)
@@ -45,10 +47,11 @@ def play(stage: Stage, tell: Teller, *, once: bool) -> None:
 def describe(stage: Stage, tell: Teller) -> None:
     """The hospital is described in files and applied."""
     shutil.copytree(manifests(), stage.folder / "hospital")
-    said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
+    with tell.doing("applying the manifests"):
+        said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
     require(said.startswith("Revision 1:"), "the first apply makes revision 1")
     tell.step("A hospital is described in YAML: departments, projects, people, quotas, approval rules, freezes.")
-    tell.command("governance apply -f examples/hospital")
+    tell.command("sato", "governance apply -f examples/hospital")
     tell.note(said)
 
 
@@ -71,12 +74,16 @@ def charge(stage: Stage, tell: Teller) -> None:
     tell.wait(lambda: stage.taken("ct-training", GPU) == (0, 2), "the pods run, and draw on the charge")
     require([stage.taken(node, GPU) for node in LEVELS] == [(0, 2)] * 4, "2 GPUs are used on every level")
     tell.step("A Deployment within the quota is allowed, and charged on every level of the tree.")
-    tell.command("kubectl create -f ct-train.yaml        # Dr. A. Okafor: 2 pods with 1 GPU each")
-    tell.note("GPUs used: " + ", ".join(f"{node} 2" for node in LEVELS))
-    tell.command("governance quota show radiology")
-    table = stage.cli("quota", "show", "radiology")
-    require(GPU in table, "the table holds the GPUs")
-    tell.block(table)
+    tell.command("okafor", "kubectl create -f ct-train.yaml")
+    tell.note("2 pods with 1 GPU each. GPUs used: " + ", ".join(f"{node} 2" for node in LEVELS))
+    tell.command("sato", "governance quota show radiology")
+    with tell.doing("reading the quota"):
+        table = stage.cli("quota", "show", "radiology")
+    require(
+        re.search(rf"^{re.escape(GPU)} +12 +0 +2 +0 +15 ", table, re.MULTILINE), "12 GPUs hard, 2 used, 15 available"
+    )
+    tell.table(table, mark=GPU)
+    tell.note("Radiology has 12 GPUs of its own and may borrow 5 that others do not need: 15 are left.")
 
 
 def deny(stage: Stage, tell: Teller) -> Answer:
@@ -85,7 +92,7 @@ def deny(stage: Stage, tell: Teller) -> Answer:
     expected = f"{GPU}: requested 18, used 2, limit 17 of radiology (rule radiology)"
     require(not answer.allowed and expected in answer.message, f"a denial that says: {expected}")
     tell.step("A scale beyond the quota is denied at the scale call, with the numbers, the rule and a link.")
-    tell.command("kubectl scale deployment/ct-train --replicas=20")
+    tell.command("okafor", "kubectl scale deployment/ct-train --replicas=20")
     tell.denial(answer.message)
     return answer
 
@@ -113,10 +120,10 @@ def approve(stage: Stage, tell: Teller, change: str, *, once: bool) -> bool:
     if once:
         _click(stage, link, change)
     else:
-        tell.call(f"Your turn. Open {link}", f"sign in as {APPROVER}, press Approve.")
-    tell.wait(lambda: _state(stage, change) not in _OPEN, f"{APPROVER} decides on {change}", patient=not once)
+        tell.call(link, f"sign in as {APPROVER}, press Approve.")
+    tell.wait(lambda: _state(stage, change) != _OPEN, f"{APPROVER} decides on {change}", patient=not once)
     state = _state(stage, change)
-    if state not in _GOOD_END:
+    if state != _APPROVED:
         require(not once, f"{change} is approved, and it is {state}")
         tell.step(f"{change} is {state}: the request stays denied. Start the demo again to see it pass.")
         return False
@@ -124,15 +131,19 @@ def approve(stage: Stage, tell: Teller, change: str, *, once: bool) -> bool:
     return True
 
 
-def repeat(stage: Stage, tell: Teller, change: str) -> Answer:
-    """The same request passes now."""
+def repeat(stage: Stage, tell: Teller, change: str, *, once: bool) -> Answer | None:
+    """The same request passes now; None if it was approved for less, so that it does not."""
     scene = stage.recording.scenes["granted"]
     answer = stage.api_server.ask(scene)
+    if not answer.allowed and not once:
+        tell.step(f"{change} was approved for less than 20 GPUs, so the request for 20 stays denied.")
+        tell.denial(answer.message)
+        return None
     require(answer.allowed, f"the same scale passes now, and the answer was: {answer.message}")
     stage.cluster.tell(scene)
     tell.wait(lambda: stage.taken("radiology", GPU) == (0, 20), "20 pods run")
     tell.step(f"The same scale passes now, by {change}; radiology uses 20 GPUs.")
-    tell.command("kubectl scale deployment/ct-train --replicas=20")
+    tell.command("okafor", "kubectl scale deployment/ct-train --replicas=20")
     tell.note("deployment.apps/ct-train scaled", "green")
     return answer
 
@@ -143,35 +154,44 @@ def give_back(stage: Stage, tell: Teller) -> None:
     tell.wait(lambda: stage.taken("radiology", GPU) == (0, 2), "what was given back is credited")
     again = stage.api_server.ask(stage.recording.scenes["once-more"])
     require(not again.allowed and GPU in again.message, "a grant is used once")
-    tell.step("Scaled back to 2, the 18 GPUs are credited. To scale up again needs a new approval.")
-    tell.command("kubectl scale deployment/ct-train --replicas=2")
+    tell.step("What is given back is credited; an approval is used once, so scaling up again is denied again.")
+    tell.command("okafor", "kubectl scale deployment/ct-train --replicas=2")
+    tell.note("deployment.apps/ct-train scaled", "green")
+    tell.command("okafor", "kubectl scale deployment/ct-train --replicas=20")
+    tell.denial(again.message)
 
 
 def freeze(stage: Stage, tell: Teller) -> None:
     """In a freeze a change within the quota is denied with the time at which it ends."""
     ends = write_freeze(stage.folder / "hospital", clock.now())
-    said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
+    with tell.doing("applying a freeze"):
+        said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
     require(said.startswith("Revision 2:"), "the freeze makes revision 2")
     answer = stage.api_server.ask(stage.recording.scenes["frozen"])
     expected = f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC"
     require(not answer.allowed and expected in answer.message, f"a denial that says: {expected}")
-    tell.step("In a freeze, changes wait: another revision of the files, and one GPU more is denied too.")
-    tell.command("kubectl scale deployment/ct-train --replicas=3")
+    tell.step("In a freeze, changes wait: even one GPU more is denied, with the time at which the freeze ends.")
+    tell.command("sato", "governance apply -f hospital        # with a freeze of research that holds now")
+    tell.note(said)
+    tell.command("okafor", "kubectl scale deployment/ct-train --replicas=3")
     tell.denial(answer.message)
 
 
 def explain(stage: Stage, tell: Teller, granted: Answer, change: str) -> None:
     """Any decision can be explained, also much later."""
-    shown = json.loads(stage.cli("decisions", "show", granted.decision, "--output", "json"))
+    with tell.doing("reading the decision"):
+        text = stage.cli("decisions", "show", granted.decision, "--output", "json")
+    shown = json.loads(text)
     approved = [one["person"] for one in shown["approved_by"]]
     require(shown["changes"] == [change] and approved == [APPROVER], f"{change}, approved by {APPROVER}")
     require(shown["config_revision"] == 1, "revision 1, in force at that time")
     tell.step("Every decision can be explained, by page or at a shell.")
-    tell.command(f"governance decisions show {granted.decision}")
+    tell.command("sato", f"governance decisions show {granted.decision}")
     tell.note(
         f"allowed by {change}, approved by {approved[0]}; configuration revision {shown['config_revision']}, "
         f"policy {shown['policy_digest'][:12]}, {len(shown['audit'])} audit events"
     )
+    tell.note(f"{stage.address}/decisions/{granted.decision}")
 
 
 def _click(stage: Stage, link: str, change: str) -> None:
