@@ -64,14 +64,14 @@ def attempt(engine: Engine, facts: dict[str, Known], number: int) -> bool | None
     raise AssertionError("moved fifty times, though nobody else writes this object")
 
 
-def many(database: Database, threads: int, attempts: int, answers: multiprocessing.Queue[tuple[int, int]]) -> None:
-    """A process of its own: so many attempts in so many threads, and how many were admitted, or not known."""
+def many(database: Database, threads: int, attempts: int, answers: multiprocessing.Queue[int]) -> None:
+    """A process of its own: so many attempts in so many threads, and how many were admitted."""
     engine = make_engine(database)
     facts = {name: known(engine, ref("any", namespace=name)) for name in PROJECTS}
     with ThreadPoolExecutor(threads) as pool:
         results = list(pool.map(lambda number: attempt(engine, facts, number), range(attempts)))
     engine.dispose()
-    answers.put((results.count(True), results.count(None)))
+    answers.put(results.count(True))
 
 
 def assert_exact(engine: Engine, hospital: Hospital, units: int) -> None:
@@ -94,7 +94,7 @@ def test_three_processes_race_for_the_last_unit_and_one_is_killed(durable: Datab
     """64 threads; those who live on make 10,000 attempts. What the killed one had committed is charged, once."""
     engine, hospital = open_for(durable, units=1000)
     spawn = multiprocessing.get_context("spawn")
-    answers: multiprocessing.Queue[tuple[int, int]] = spawn.Queue()
+    answers: multiprocessing.Queue[int] = spawn.Queue()
     shares = ((22, 5000), (21, 5000), (21, 5000))
     racers = [spawn.Process(target=many, args=(durable, threads, share, answers)) for threads, share in shares]
     for one in racers:
@@ -111,8 +111,7 @@ def test_three_processes_race_for_the_last_unit_and_one_is_killed(durable: Datab
             one.kill()
             one.join()
     assert [one.exitcode for one in racers] == [-signal.SIGKILL, 0, 0]
-    assert sum(unknown for _, unknown in left) == 0
-    assert sum(admitted for admitted, _ in left) <= 1000
+    assert 0 < sum(left) <= 1000
     assert_exact(engine, hospital, 1000)
     engine.dispose()
 
