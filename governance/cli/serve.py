@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -41,7 +42,11 @@ def serve(settings: Settings, *, with_worker: bool = False) -> None:
     if with_worker:
         start_loops(parts, stop)
     try:
-        run(listeners(settings, webhook_app(parts), web_app(parts)))
+        servers = listeners(settings, webhook_app(parts), web_app(parts))
+        # What was made at start stays. Collecting it again and again would stop every admission for a tenth of a second.
+        gc.collect()
+        gc.freeze()
+        run(servers)
     finally:
         stop.set()
         parts.engine.dispose()
