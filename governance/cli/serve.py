@@ -43,7 +43,7 @@ def serve(settings: Settings, *, with_worker: bool = False) -> None:
         start_loops(parts, stop)
     try:
         servers = listeners(settings, webhook_app(parts), web_app(parts))
-        # What was made at start stays. Collecting it again and again would stop every admission for a tenth of a second.
+        # What was made at start stays; collecting it over and over would stop every admission for a tenth of a second.
         gc.collect()
         gc.freeze()
         run(servers)
