@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack
@@ -57,7 +58,8 @@ def _play(folder: Path, console: Console, *, once: bool) -> None:
             log = (folder / demo_service.LOG).read_text(encoding="utf-8")
             raise Failed("\n".join([*_trouble(log), f"The demo stopped. {error}"]), OURS) from None
         if not once:
-            tell.ending(stage.address, stage.environment())
+            program = sys.argv[0] if sys.argv[0].endswith("governance") else "governance"
+            tell.ending(stage.address, stage.environment(), program)
             threading.Event().wait()
 
 

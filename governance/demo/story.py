@@ -50,7 +50,7 @@ def describe(stage: Stage, tell: Teller) -> None:
     with tell.doing("applying the manifests"):
         said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
     require(said.startswith("Revision 1:"), "the first apply makes revision 1")
-    tell.step("A hospital is described in YAML: departments, projects, people, quotas, approval rules, freezes.")
+    tell.step("A hospital is described in YAML, and applied whole, as one revision.")
     tell.command("sato", "governance apply -f examples/hospital")
     tell.note(said)
 
@@ -60,7 +60,7 @@ def enforce(stage: Stage, tell: Teller) -> None:
     tell.wait(lambda: stage.mode(CLUSTER) == "enforce", "everything that runs already is charged")
     held, used = stage.taken("ct-training", "requests.cpu")
     require((held, used) == (0, 2000), "what ran before is charged: 2 cpu of the Deployment viewer")
-    tell.step("The cluster observes what runs already, charges it, and enforces from then on.")
+    tell.step("The cluster observes what runs already, charges it, then enforces.")
     tell.note(f"{CLUSTER}: Deployment viewer takes 2 cpu of CT training.")
 
 
@@ -73,9 +73,9 @@ def charge(stage: Stage, tell: Teller) -> None:
     stage.cluster.tell(scene)
     tell.wait(lambda: stage.taken("ct-training", GPU) == (0, 2), "the pods run, and draw on the charge")
     require([stage.taken(node, GPU) for node in LEVELS] == [(0, 2)] * 4, "2 GPUs are used on every level")
-    tell.step("A Deployment within the quota is allowed, and charged on every level of the tree.")
+    tell.step("A Deployment within the quota passes, charged on every level above it.")
     tell.command("okafor", "kubectl create -f ct-train.yaml")
-    tell.note("2 pods with 1 GPU each. GPUs used: " + ", ".join(f"{node} 2" for node in LEVELS))
+    tell.note("GPUs used: " + ", ".join(f"{node} 2" for node in LEVELS))
     tell.command("sato", "governance quota show radiology")
     with tell.doing("reading the quota"):
         table = stage.cli("quota", "show", "radiology")
@@ -83,7 +83,7 @@ def charge(stage: Stage, tell: Teller) -> None:
         re.search(rf"^{re.escape(GPU)} +12 +0 +2 +0 +15 ", table, re.MULTILINE), "12 GPUs hard, 2 used, 15 available"
     )
     tell.table(table, mark=GPU)
-    tell.note("Radiology has 12 GPUs of its own and may borrow 5 that others do not need: 15 are left.")
+    tell.note("12 GPUs are radiology's own, 5 more it may borrow: 15 are left.")
 
 
 def deny(stage: Stage, tell: Teller) -> Answer:
@@ -91,7 +91,7 @@ def deny(stage: Stage, tell: Teller) -> Answer:
     answer = stage.api_server.ask(stage.recording.scenes["too-much"])
     expected = f"{GPU}: requested 18, used 2, limit 17 of radiology (rule radiology)"
     require(not answer.allowed and expected in answer.message, f"a denial that says: {expected}")
-    tell.step("A scale beyond the quota is denied at the scale call, with the numbers, the rule and a link.")
+    tell.step("A scale beyond the quota is denied at once: numbers, rule, and a link.")
     tell.command("okafor", "kubectl scale deployment/ct-train --replicas=20")
     tell.denial(answer.message)
     return answer
@@ -108,7 +108,7 @@ def ask(stage: Stage, tell: Teller, denied: Answer) -> str:
         change = okafor.path.removeprefix("/changes/")
     require(re.fullmatch(r"CH-\d+", change), "a change request with a number")
     require(stage.read(f"/changes/{change}")["state"] == "pending", f"{change} waits for an approval")
-    tell.step(f"{REQUESTER} opens the link, signs in, gives a reason and sends it: {change}.")
+    tell.step(f"{REQUESTER} opens the link, signs in, gives a reason: {change}.")
     tell.note(f"“{REASON}”")
     tell.note(f"{APPROVER} is told by mail: {stage.address}/demo/mails")
     return change
@@ -127,7 +127,7 @@ def approve(stage: Stage, tell: Teller, change: str, *, once: bool) -> bool:
         require(not once, f"{change} is approved, and it is {state}")
         tell.step(f"{change} is {state}: the request stays denied. Start the demo again to see it pass.")
         return False
-    tell.step(f"{APPROVER} approves {change}: a right for exactly this request, to be used once.")
+    tell.step(f"{APPROVER} approves {change}: a right for this one request, once.")
     return True
 
 
@@ -154,7 +154,7 @@ def give_back(stage: Stage, tell: Teller) -> None:
     tell.wait(lambda: stage.taken("radiology", GPU) == (0, 2), "what was given back is credited")
     again = stage.api_server.ask(stage.recording.scenes["once-more"])
     require(not again.allowed and GPU in again.message, "a grant is used once")
-    tell.step("What is given back is credited; an approval is used once, so scaling up again is denied again.")
+    tell.step("What is given back is credited. The approval is used: denied again.")
     tell.command("okafor", "kubectl scale deployment/ct-train --replicas=2")
     tell.note("deployment.apps/ct-train scaled", "green")
     tell.command("okafor", "kubectl scale deployment/ct-train --replicas=20")
@@ -170,8 +170,8 @@ def freeze(stage: Stage, tell: Teller) -> None:
     answer = stage.api_server.ask(stage.recording.scenes["frozen"])
     expected = f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC"
     require(not answer.allowed and expected in answer.message, f"a denial that says: {expected}")
-    tell.step("In a freeze, changes wait: even one GPU more is denied, with the time at which the freeze ends.")
-    tell.command("sato", "governance apply -f hospital        # with a freeze of research that holds now")
+    tell.step("In a freeze even one GPU more is denied, until the time it names.")
+    tell.command("sato", "governance apply -f examples/hospital    # and a freeze")
     tell.note(said)
     tell.command("okafor", "kubectl scale deployment/ct-train --replicas=3")
     tell.denial(answer.message)

@@ -49,17 +49,18 @@ class Teller:
             0,
         )
 
-    def ending(self, address: str, environment: Mapping[str, str]) -> None:
-        """What the reader can do now."""
+    def ending(self, address: str, environment: Mapping[str, str], program: str) -> None:
+        """What the reader can do now. `program`: how this one was started."""
         self._console.print()
         self._line(Text("That was the story. The service goes on until you press Ctrl-C.", "bold"), 0)
         self._line(Text(f"Open {address} and sign in as whoever you like:"), 0)
         for who, what in _PEOPLE:
             self._line(Text.assemble((f"{who:<19}", "cyan"), what), _INDENT)
+        self._line(Text("Ask for an exception to the freeze: open the link of its denial as Dr. A. Okafor."), 0)
         self._line(Text("Or use the command line as K. Sato:"), 0)
         for name, value in environment.items():
             self._line(Text(f"export {name}={value}", "cyan"), _INDENT)
-        self._line(Text("governance quota show imaging", "cyan"), _INDENT)
+        self._line(Text(f"{program} quota show imaging", "cyan"), _INDENT)
 
     def step(self, what: str) -> None:
         """A step that did what it says."""
@@ -86,7 +87,11 @@ class Teller:
         """What a command printed, as it is. `mark`: the row that the story is about begins so."""
         for line in text.rstrip().splitlines():
             style = "bold" if line.startswith(mark) else "dim"
-            self._console.print(Text(" " * _INDENT + line, style), soft_wrap=True)
+            row = Text(" " * _INDENT + line, style)
+            if self._console.is_terminal:
+                self._console.print(row, no_wrap=True, overflow="ellipsis")
+            else:
+                self._console.print(row, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """What is not as usual."""
@@ -95,7 +100,7 @@ class Teller:
     def call(self, link: str, what: str) -> None:
         """What the reader is asked to do."""
         self._console.print()
-        self._line(Text.assemble(("▶  Your turn: ", "bold yellow"), (f"Open {link}", "bold")), 0)
+        self._line(Text.assemble(("▶  Your turn. ", "bold yellow"), (f"Open {link}", "bold")), 0)
         self._line(Text(what, "bold"), _INDENT)
 
     def doing(self, what: str) -> AbstractContextManager[object]:
