@@ -6,7 +6,7 @@ lost after, by conflict or for no reason; events are in order, but late, repeate
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -57,6 +57,7 @@ class World:
     ledger: Ledger
     objects: dict[str, Stored] = field(default_factory=dict)
     graves: dict[str, ObjectRef] = field(default_factory=dict)
+    let_go: dict[str, str] = field(default_factory=dict)  # by whom: what an orphaning delete left behind
     writes: list[Write] = field(default_factory=list)
     unsure: bool = False  # a write was lost, or may be, without an event that says so
     queue: list[Observation] = field(default_factory=list)  # not delivered yet
@@ -98,6 +99,7 @@ class World:
         if orphan:
             self._store(one.ref, one.declaration, one, deleting=True)
             for child in self.children(one.ref.uid):
+                self.let_go[child.ref.uid] = one.ref.uid
                 self._store(replace(child.ref, owner_uid=None), child.declaration, child)
             one = self.objects[one.ref.uid]
         self._remove(one)
@@ -164,6 +166,7 @@ class World:
         mine = [child for child in self.children(one.ref.uid) if child.ref.kind == REPLICASET]
         for stray in self._all():
             if stray.ref.kind == REPLICASET and not stray.ref.owner_uid and stray.ref.name.startswith(one.ref.name):
+                self.let_go.pop(stray.ref.uid, None)
                 self._store(replace(stray.ref, owner_uid=one.ref.uid), stray.declaration, stray)
                 return
         new = next((child for child in mine if child.declaration.template == wanted.template), None)
@@ -240,13 +243,19 @@ class World:
     def children(self, uid: str) -> list[Stored]:
         return [one for one in self._all() if one.ref.owner_uid == uid]
 
-    def persisted(self) -> ResourceList:
-        """What exists takes: of objects of one name, living or gone, what they need together."""
+    def persisted(self, *, told: bool) -> ResourceList:
+        """What exists takes: of objects of one name, living or gone, what they need together.
+
+        Args:
+            told: everything was; else what an orphaning delete left behind still belongs to whoever left it.
+        """
+        owners = {} if told else self.let_go
+        refs = self.graves | {one.ref.uid: one.ref for one in self._all()}
+        refs = {uid: replace(ref, owner_uid=ref.owner_uid or owners.get(uid)) for uid, ref in refs.items()}
         names: dict[tuple[str, str], list[ObjectState]] = {}
-        for uid in [*self.objects, *self.graves]:
-            ref = self.objects[uid].ref if uid in self.objects else self.graves[uid]
-            if ref.owner_uid is None or ref.owner_uid not in self.objects.keys() | self.graves.keys():
-                names.setdefault((ref.kind, ref.name), []).append(self._state(uid, ref))
+        for ref in refs.values():
+            if ref.owner_uid not in refs:
+                names.setdefault((ref.kind, ref.name), []).append(self._state(ref, refs))
         return sum_of(joint_need(incarnations) for incarnations in names.values())
 
     def is_quiet(self) -> bool:
@@ -255,14 +264,12 @@ class World:
         rolling = any(one.declaration.rolling or one.deleting for one in self._all())
         return self.watching and not under_way and not rolling
 
-    def _state(self, uid: str, ref: ObjectRef) -> ObjectState:
-        one = self.objects.get(uid)
-        owned = [child.ref for child in self.children(uid)]
-        owned += [grave for grave in self.graves.values() if grave.owner_uid == uid]
-        children = sum_of(self._state(child.uid, child).need() for child in owned)
+    def _state(self, ref: ObjectRef, refs: Mapping[str, ObjectRef]) -> ObjectState:
+        one = self.objects.get(ref.uid)
+        children = sum_of(self._state(child, refs).need() for child in refs.values() if child.owner_uid == ref.uid)
         observed = one.declaration if one and not one.deleting else None
         return ObjectState(
-            _NOBODY, _NOBODY, uid, ref.kind, ref.namespace, ref.name, observed=observed, children=children
+            _NOBODY, _NOBODY, ref.uid, ref.kind, ref.namespace, ref.name, observed=observed, children=children
         )
 
     def _ask(self, write: Write, *, again: bool = False) -> bool:
