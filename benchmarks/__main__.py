@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 from sqlalchemy import make_url
 
 from benchmarks import creates, hospital, stages, tables, wire
-from benchmarks.ground import control_plane, stores
+from benchmarks.figures import ROUNDS_MIN
+from benchmarks.ground import WITH, control_plane, stores
 from governance import logs
 from governance.bootstrap import Parts, build
 from governance.settings import Database, Policy, Settings
 from tests.parts import opa as opas
 from tests.parts import postgres as databases
 
-ROUNDS_MIN = 5
+CREATES_SECONDS_MAX = 180.0
+STAGES_SECONDS_MAX = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,21 @@ def run(effort: Effort, folder: Path) -> str:
     """Measure everything, with data and logs in `folder`, and give the report."""
     with stores(folder) as (database, opa):
         with control_plane(folder, database, opa) as client:
-            made = creates.measure(client, rounds=effort.rounds, alone=effort.alone, together=effort.together)
+            made = creates.measure(
+                client,
+                rounds=effort.rounds,
+                alone=effort.alone,
+                together=effort.together,
+                seconds_max=CREATES_SECONDS_MAX,
+            )
         installations = _installations(folder, database, opa)
-        taken = stages.measure(installations, rounds=effort.rounds, count=effort.admissions)
+        taken = stages.measure(
+            installations, rounds=effort.rounds, count=effort.admissions, seconds_max=STAGES_SECONDS_MAX
+        )
         trips = _round_trips(database, opa)
         for parts in installations.values():
             parts.engine.dispose()
-    return "\n\n".join((_machine(effort), tables.creates(made), tables.stages(taken), trips))
+    return "\n\n".join((_machine(len(made.per_second[WITH])), tables.creates(made), tables.stages(taken), trips))
 
 
 def _installations(folder: Path, database: databases.Postgres, opa: opas.Opa) -> dict[str, Parts]:
@@ -82,13 +92,13 @@ def _round_trips(database: databases.Postgres, opa: opas.Opa) -> str:
     return f"round trips of one admission: {asked[0] / count:.2f} to PostgreSQL, {asked[1] / count:.2f} to OPA"
 
 
-def _machine(effort: Effort) -> str:
+def _machine(rounds: int) -> str:
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
     return (
         f"{os.cpu_count()} x {model.split(':', 1)[1].strip()}, {memory_gib:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}; load average at the end {os.getloadavg()[0]:.1f}; "
-        f"{effort.rounds} rounds; [95 % intervals]"
+        f"{rounds} rounds; [95 % intervals]"
     )
 
 

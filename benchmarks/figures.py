@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+ROUNDS_MIN = 5  # with fewer, an interval says nothing
 DRAWS = 2000
 COVERAGE = 0.95
 _SEED = 1

@@ -20,7 +20,7 @@ import orjson
 import governance.admission.admit as admitting
 import governance.admission.facts as facts_of
 from benchmarks.client import pod
-from benchmarks.figures import Samples
+from benchmarks.figures import ROUNDS_MIN, Samples
 from benchmarks.hospital import CLUSTER, NAMESPACE
 from governance.bootstrap import Parts
 from webhooks.kubernetes import review, routes
@@ -85,8 +85,13 @@ def watched(parts: Parts) -> Iterator[tuple[Callable[[bytes], bytes], Stopwatch]
         yield answer, watch
 
 
-def measure(parts: Mapping[str, Parts], *, rounds: int, count: int) -> dict[str, dict[str, list[Samples]]]:
+def measure(
+    parts: Mapping[str, Parts], *, rounds: int, count: int, seconds_max: float
+) -> dict[str, dict[str, list[Samples]]]:
     """Measure these installations in every round, starting with another one each time.
+
+    Args:
+        seconds_max: no round beyond the fifth begins later than this.
 
     Returns:
         by installation, by stage, a list of rounds: seconds of each admission.
@@ -95,7 +100,10 @@ def measure(parts: Mapping[str, Parts], *, rounds: int, count: int) -> dict[str,
     found: dict[str, dict[str, list[Samples]]] = {name: {stage: [] for stage in (*STAGES, WHOLE)} for name in names}
     for name in names:
         admit_all(parts[name], "warm", count)
+    ends = time.monotonic() + seconds_max
     for number in range(rounds):
+        if number >= ROUNDS_MIN and time.monotonic() > ends:
+            break
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             for stage, seconds in admit_all(parts[name], f"r{number}", count).items():
