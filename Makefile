@@ -18,7 +18,7 @@ test: install assets check parts policies
 	$(BIN)/python -m pytest
 
 test-fast: install assets
-	$(BIN)/python -m pytest -m "not real"
+	$(BIN)/python -m pytest -m "not real and not long" -n auto
 
 check: install
 	@echo "== format, lint, types, layers"

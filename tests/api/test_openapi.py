@@ -15,6 +15,7 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 UNTRUE_HERE = "positive_data_acceptance"  # what fits the schema may still name a change or a node that is not there
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("person", ["sato", "lindqvist"])
 def test_every_answer_is_one_that_the_description_promises(api: Api, person: str, tmp_path: Path) -> None:
     deny(api.engine)
