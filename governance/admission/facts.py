@@ -76,8 +76,13 @@ def target_of(request: Request) -> str:
 
 
 def ref_of(request: Request) -> ObjectRef:
-    """The object of a request, as the ledger refers to it."""
-    owner_uid = request.owner.uid if request.owner else None
+    """The object of a request, as the ledger refers to it.
+
+    A new object draws on its owner's charge only if one of the cluster's own controllers made it: anybody may write an
+    owner into what they create. If the owner is the true one, the watch moves the object below it.
+    """
+    trusted = request.controller_made or request.operation != "CREATE"
+    owner_uid = request.owner.uid if request.owner and trusted else None
     return ObjectRef(request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid)
 
 

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from governance import clock
 from governance.admission.asking import decision_of, denial_of
-from governance.admission.model import Decision
+from governance.admission.model import Decision, Owner
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
 from governance.change import decide as changes
@@ -25,8 +25,10 @@ from governance.db.session import make_engine, reading, transaction
 from governance.errors import PolicyUnavailable
 from governance.identity.tables import Node, Person
 from governance.policy.model import Evaluation
+from governance.quota.model import Declaration
 from governance.quota.tables import Charge, Usage
 from governance.settings import Database
+from governance.units import ResourceList
 from tests.admission.conftest import GPU, Hospital, create, scale, training
 
 
@@ -272,6 +274,19 @@ def test_a_controllers_pod_within_what_was_admitted_passes_a_freeze(hospital: Ho
         )  # fmt: skip
     assert hospital.ask(scale(made, 2, controller_made=True)).allowed
     assert not hospital.ask(scale(made, 3, controller_made=True)).allowed
+
+
+def test_a_pod_that_a_person_writes_below_an_owner_pays_for_itself(hospital: Hospital) -> None:
+    made = create(training(10))
+    hospital.ask(made)  # its pods are not there yet: ten GPUs of slack for whoever could claim them
+    unit = made.declaration.unit if made.declaration else ResourceList()
+    owner = Owner("apps/deployments", made.name, made.object_uid)
+    pod = create(Declaration("core/pods", 1, unit, template="t2"), name="mine", kind="core/pods", owner=owner)
+    assert hospital.ask(pod).allowed
+    assert hospital.used("radiology", GPU) == 11
+    of_its_controller = replace(pod, uid=str(uuid4()), object_uid=str(uuid4()), name="its", controller_made=True)
+    assert hospital.ask(of_its_controller).allowed
+    assert hospital.used("radiology", GPU) == 11
 
 
 def test_a_limit_cut_below_usage_lets_only_decreases_pass(hospital: Hospital) -> None:

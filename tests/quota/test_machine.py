@@ -27,6 +27,8 @@ from tests.quota.ledgers import Ledger, Memory, Stored
 from tests.quota.machine import Stored as Object
 from tests.quota.machine import World
 
+pytestmark = pytest.mark.long
+
 T = TypeVar("T")
 
 NAMES = st.sampled_from(["web", "job"])
