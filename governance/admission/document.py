@@ -14,6 +14,7 @@ from governance.quota.model import ClusterState, Position
 from governance.units import ResourceList
 
 VERSION = 1
+_ASKED = ("door", "operation", "kind", "subresource", "namespace", "name", "actor", "dry_run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,7 @@ def document(
         "version": VERSION,
         "time_s": int(at.timestamp()),
         "request": {
-            "door": request.door,
-            "operation": request.operation,
-            "kind": request.kind,
-            "subresource": request.subresource,
-            "namespace": request.namespace,
-            "name": request.name,
-            "actor": request.actor,
-            "dry_run": request.dry_run,
+            **{name: getattr(request, name) for name in _ASKED},
             "new_template": new_template,
             "images": list(images),
         },
@@ -100,48 +94,53 @@ def document(
         "cluster": {"name": cluster.name, "labels": dict(cluster.labels)},
         "increase": increase.as_dict(),
         "level": level.as_dict(),
-        "quota": [
-            {
-                "node": labels[one.node_id],
-                "kind": nodes[one.node_id].kind,
-                "resource": one.resource,
-                "increase": one.increase,
-                "used": one.used,
-                "limit": one.limit,
-                "rule": one.rule,
-            }
-            for one in positions
+        "quota": [_quota(one, labels[one.node_id], nodes[one.node_id].kind) for one in positions],
+        "approval_rules": [_approval_rule(one, labels[one.node_id]) for one in approval_rules],
+        "freezes": [_freeze(one) for one in freezes],
+        "grant": None if grant is None else _grant(grant, labels),
+    }
+
+
+def _quota(position: Position, node: str, kind: str) -> dict[str, Any]:
+    return {
+        "node": node,
+        "kind": kind,
+        "resource": position.resource,
+        "increase": position.increase,
+        "used": position.used,
+        "limit": position.limit,
+        "rule": position.rule,
+    }
+
+
+def _approval_rule(rule: ApprovalRuleFact, node: str) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "node": node,
+        "environments": list(rule.when.get("environments", ())),
+        "kinds": list(rule.when.get("kinds", ())),
+        "above": dict(rule.when.get("above", {})),
+        "overrun": bool(rule.when.get("overrun", False)),
+        "require": [dict(need) for need in rule.require],
+    }
+
+
+def _freeze(freeze: FreezeFact) -> dict[str, Any]:
+    return {
+        "calendar": freeze.calendar,
+        "summary": freeze.summary,
+        "environments": list(freeze.environments),
+        "ends_at_s": int(freeze.ends_at.timestamp()),
+    }
+
+
+def _grant(grant: GrantFact, labels: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "change": grant.change,
+        "waives": list(grant.waives),
+        "allowances": [
+            {"node": labels[one["node_id"]], "resource": one["resource"], "amount": one["amount"]}
+            for one in grant.allowances
+            if one["node_id"] in labels
         ],
-        "approval_rules": [
-            {
-                "name": one.name,
-                "node": labels[one.node_id],
-                "environments": list(one.when.get("environments", ())),
-                "kinds": list(one.when.get("kinds", ())),
-                "above": dict(one.when.get("above", {})),
-                "overrun": bool(one.when.get("overrun", False)),
-                "require": [dict(need) for need in one.require],
-            }
-            for one in approval_rules
-        ],
-        "freezes": [
-            {
-                "calendar": one.calendar,
-                "summary": one.summary,
-                "environments": list(one.environments),
-                "ends_at_s": int(one.ends_at.timestamp()),
-            }
-            for one in freezes
-        ],
-        "grant": None
-        if grant is None
-        else {
-            "change": grant.change,
-            "waives": list(grant.waives),
-            "allowances": [
-                {"node": labels[one["node_id"]], "resource": one["resource"], "amount": one["amount"]}
-                for one in grant.allowances
-                if one["node_id"] in labels
-            ],
-        },
     }
