@@ -62,12 +62,12 @@ class Parts:
         watched = self.clusters.get(cluster)
         return watched.around.current() if watched else Surroundings(now=clock.now())
 
-    def read_live(self, request: Request) -> Declaration | None:
+    def read_live(self, request: Request, before: Declaration | None) -> Declaration | None:
         """The workload of a request as it stands in its cluster. Raises ClusterUnavailable."""
         watched = self.clusters.get(request.scope)
         if watched is None:
             raise ClusterUnavailable(f"no credentials for cluster {request.scope} are configured")
-        return live_declaration(watched.api, request, watched.around.current())
+        return live_declaration(watched.api, request, watched.around.current(), before)
 
 
 def build(settings: Settings) -> Parts:

@@ -42,13 +42,13 @@ class Admission:
     """What admissions need, made once at start.
 
     `read_live`: the declaration of a workload that the ledger does not know at the version in hand, read from the
-    cluster itself; None when it is not there. Raises ClusterUnavailable.
+    cluster itself; None when it is not there. It is handed what the ledger last knew. Raises ClusterUnavailable.
     """
 
     engine: Engine
     policy: PolicyEngine
     public_url: str
-    read_live: Callable[[Request], Declaration | None]
+    read_live: Callable[[Request, Declaration | None], Declaration | None]
 
 
 @dataclass(slots=True)
@@ -209,7 +209,7 @@ def _declaration(admission: Admission, request: Request, facts: Facts, asked: _A
         if derived is not None:
             return derived
     if request.object_uid not in asked.live:
-        asked.live[request.object_uid] = admission.read_live(request)
+        asked.live[request.object_uid] = admission.read_live(request, state.last_known() if state else None)
     live = asked.live[request.object_uid]
     return None if live is None else replace(live, replicas=request.scale_to)
 

@@ -130,6 +130,11 @@ class ObjectState:
         observed = (self.observed.value(),) if self.observed else ()
         return largest_of((*observed, *(one.declaration.value() for one in self.pendings)))
 
+    def last_known(self) -> Declaration | None:
+        """What it was last known to declare, pending writes included; the one that rolls out, if any does."""
+        known = [*((self.observed,) if self.observed else ()), *(one.declaration for one in self.pendings)]
+        return next((one for one in known if one.rolling), known[-1] if known else None)
+
     def need(self) -> ResourceList:
         """max(value, children), but `count/*` adds up: a Deployment and its pods are all there."""
         return joint_need((self,))

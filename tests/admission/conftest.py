@@ -79,7 +79,7 @@ def hospital(engine: Engine, policy: Embedded) -> Hospital:
     files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
     apply(engine, files, Applier(None, "test"), clock.now())
     live: dict[str, Declaration] = {}
-    admission = Admission(engine, policy, "https://governance.example", lambda request: live.get(request.object_uid))
+    admission = Admission(engine, policy, "https://governance.example", lambda request, _: live.get(request.object_uid))
     made = Hospital(engine, admission, live)
     made.switch("enforce")
     return made

@@ -124,7 +124,7 @@ def _story(engine: Engine, policy: PolicyEngine) -> tuple[Admission, Decision]:
     apply(engine, files, Applier(None, "setup"), clock.now())
     with transaction(engine) as session:
         _enforce(session)
-    admission = Admission(engine, policy, "http://127.0.0.1", lambda _request: None)
+    admission = Admission(engine, policy, "http://127.0.0.1", lambda _request, _before: None)
     train = create(training(10))
     admit(admission, train)
     return admission, admit(admission, scale(train, 18))

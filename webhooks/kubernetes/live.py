@@ -10,8 +10,14 @@ from webhooks.kubernetes.surroundings import Surroundings
 from webhooks.kubernetes.watch import PATHS
 
 
-def live_declaration(api: Api, request: Request, around: Surroundings) -> Declaration | None:
+def live_declaration(
+    api: Api, request: Request, around: Surroundings, before: Declaration | None
+) -> Declaration | None:
     """What the workload declares as it stands in the cluster; None when it is not there, or has another uid.
+
+    Args:
+        before: what the ledger last knew of it. Whether a rolling update is under way follows from it while the
+            workload's controller has not seen its newest generation.
 
     Raises:
         ClusterUnavailable: it could not be read.
@@ -24,4 +30,4 @@ def live_declaration(api: Api, request: Request, around: Surroundings) -> Declar
     found = api.get(f"{root}/namespaces/{request.namespace}/{plural}/{request.name}")
     if found is None or found["metadata"]["uid"] != request.object_uid:
         return None
-    return declaration_of(request.kind, found, around)
+    return declaration_of(request.kind, found, around, before=before)

@@ -270,8 +270,4 @@ def _last_known(follower: Follower, uid: str) -> Declaration | None:
             select(table_of(ChargeObject)).where(objects.cluster == follower.cluster, objects.uid == uid)
         )
         found = row.mappings().one_or_none()
-    if found is None:
-        return None
-    state = object_state(dict(found))
-    known = [*((state.observed,) if state.observed else ()), *(one.declaration for one in state.pendings)]
-    return next((one for one in known if one.rolling), known[-1] if known else None)
+    return object_state(dict(found)).last_known() if found is not None else None

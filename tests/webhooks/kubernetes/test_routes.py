@@ -84,7 +84,7 @@ def test_a_cluster_that_nobody_configured_is_denied_by_name(door: Door) -> None:
 
 def test_decreases_and_deletes_pass_while_the_database_is_gone(door: Door, policy: Embedded) -> None:
     gone = make_engine(Database(url="postgresql+psycopg://nobody@127.0.0.1:1/nothing", connect_timeout_s=1))
-    alone = replace(door, admission=Admission(gone, policy, "https://governance.example", lambda _: None))
+    alone = replace(door, admission=Admission(gone, policy, "https://governance.example", lambda _, __: None))
     two, three = (samples.deployment(number, namespace=NAMESPACE, resourceVersion="7") for number in (2, 3))
     for body in (samples.wire("UPDATE", two, three), samples.wire("DELETE", None, two)):
         assert said(alone, json.dumps(body).encode())["allowed"]
@@ -93,7 +93,7 @@ def test_decreases_and_deletes_pass_while_the_database_is_gone(door: Door, polic
 
 
 def test_an_error_of_ours_denies_with_an_id_and_no_detail(door: Door) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError("secret of the inside")
 
     hurt = replace(door, admission=replace(door.admission, read_live=broken))

@@ -22,7 +22,7 @@ PATH = review_path("imaging-onprem-1")
 @pytest.fixture
 def door(engine: Engine) -> Iterator[httpx.Client]:
     app = FastAPI()
-    admission = Admission(engine, make_policy_engine(Policy()), "https://governance.example", lambda _: None)
+    admission = Admission(engine, make_policy_engine(Policy()), "https://governance.example", lambda _, __: None)
     app.state.door = Door(admission, lambda _: AROUND, LIMIT)
     app.include_router(router())
     with listening(app) as url, httpx.Client(base_url=url) as client:
