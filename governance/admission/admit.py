@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -31,7 +32,7 @@ from governance.quota.write import Reserved
 from governance.units import EMPTY
 
 _EVALUATIONS_MAX = 4  # the first, and three more when what policy was asked about changed meanwhile
-_READS_MAX = 20  # a burst of events moves a charge without changing what policy is asked
+_PATIENCE_S = 3.0  # a burst of events moves a charge without changing what policy is asked; the webhook waits 5 s
 _PENDING_GRACE = timedelta(seconds=60 + 30)  # the API server's request timeout, and thirty seconds (LEDGER, Watch)
 
 _log = structlog.get_logger(__name__)
@@ -81,8 +82,9 @@ def admit(admission: Admission, request: Request) -> Decision:
     is a denial that says so, never an error.
     """
     decision_id, asked = new_id(), _Asked()
+    ends = time.monotonic() + _PATIENCE_S
     try:
-        for _ in range(_READS_MAX):
+        while time.monotonic() < ends:
             decided = _attempt(admission, request, decision_id, asked)
             if decided is not None:
                 return _told(admission, request, decided)

@@ -92,11 +92,14 @@ class Life(RuleBasedStateMachine):
     def a_pod_is_taken_from_its_owner(self, pick: int) -> None:
         self.world.take_from_owner(one_of(self.of(POD), pick))
 
-    @precondition(lambda self: self.world.objects)
+    @precondition(lambda self: any(one.ref.owner_uid is None for one in self.world.objects.values()))
     @rule(pick=PICK, orphan=st.booleans())
     def something_is_deleted(self, pick: int, orphan: bool) -> None:
-        one = one_of(list(self.world.objects.values()), pick)
-        # What a part of a Deployment leaves behind is made again by its controller: only an event can tell of it.
+        # A part of a Deployment is made again by its controller while what it leaves behind still runs: only an event
+        # can tell of that, so a ReplicaSet is deleted here only if nothing owns it.
+        parts = [one for one in self.of(REPLICASET) if one.ref.owner_uid is not None]
+        whole = [one for one in self.world.objects.values() if one not in parts]
+        one = one_of(whole, pick)
         self.world.delete(one, orphan=orphan and one.ref.owner_uid is None)
 
     @precondition(lambda self: self.world.writes)
