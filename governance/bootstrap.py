@@ -16,7 +16,7 @@ import governance.identity.tables
 import governance.notify.tables
 import governance.quota.tables  # noqa: F401  (every table hangs on the one metadata)
 from governance import clock
-from governance.admission.admit import Admission
+from governance.admission.judge import Admission
 from governance.admission.model import Request
 from governance.db.base import metadata as metadata
 from governance.db.session import make_engine

@@ -264,14 +264,11 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_charge_project_id_node')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_charge')),
-    sa.UniqueConstraint('scope_kind', 'scope', 'kind', 'native_id', 'incarnation', name=op.f('uq_charge_scope_kind_scope_kind_native_id_incarnation'))
+    sa.UniqueConstraint('native_id', 'kind', 'scope', 'scope_kind', 'incarnation', name=op.f('uq_charge_native_id_kind_scope_scope_kind_incarnation'))
     )
     with op.batch_alter_table('charge', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_charge_incarnation'), ['incarnation'], unique=False)
-        batch_op.create_index('ix_charge_live', ['scope', 'state'], unique=False)
-        batch_op.create_index(batch_op.f('ix_charge_native_id'), ['native_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_project_id'), ['project_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_charge_state'), ['state'], unique=False)
 
     op.create_table('config_item',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -330,7 +327,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_decision_at'), ['at'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_charge_id'), ['charge_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_digest'), ['digest'], unique=False)
-        batch_op.create_index(batch_op.f('ix_decision_outcome'), ['outcome'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_project_id'), ['project_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_request_uid'), ['request_uid'], unique=False)
 
@@ -484,10 +480,10 @@ def upgrade() -> None:
     sa.Column('seen_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_charge_object_charge_id_charge')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_charge_object')),
-    sa.UniqueConstraint('cluster', 'uid', name=op.f('uq_charge_object_cluster_uid'))
+    sa.UniqueConstraint('uid', 'cluster', name=op.f('uq_charge_object_uid_cluster'))
     )
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_charge_object_charge_id'), ['charge_id'], unique=False)
+        batch_op.create_index('ix_charge_object_charge_id', ['charge_id', 'deadline'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_deadline'), ['deadline'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_owner_uid'), ['owner_uid'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_parent_uid'), ['parent_uid'], unique=False)
@@ -520,7 +516,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_charge_object_parent_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_owner_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_deadline'))
-        batch_op.drop_index(batch_op.f('ix_charge_object_charge_id'))
+        batch_op.drop_index('ix_charge_object_charge_id')
 
     op.drop_table('charge_object')
     with op.batch_alter_table('change_grant', schema=None) as batch_op:
@@ -560,7 +556,6 @@ def downgrade() -> None:
     with op.batch_alter_table('decision', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_decision_request_uid'))
         batch_op.drop_index(batch_op.f('ix_decision_project_id'))
-        batch_op.drop_index(batch_op.f('ix_decision_outcome'))
         batch_op.drop_index(batch_op.f('ix_decision_digest'))
         batch_op.drop_index(batch_op.f('ix_decision_charge_id'))
         batch_op.drop_index(batch_op.f('ix_decision_at'))
@@ -575,10 +570,7 @@ def downgrade() -> None:
 
     op.drop_table('config_item')
     with op.batch_alter_table('charge', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_charge_state'))
         batch_op.drop_index(batch_op.f('ix_charge_project_id'))
-        batch_op.drop_index(batch_op.f('ix_charge_native_id'))
-        batch_op.drop_index('ix_charge_live')
         batch_op.drop_index(batch_op.f('ix_charge_incarnation'))
 
     op.drop_table('charge')

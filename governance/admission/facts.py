@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, bindparam, select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from governance.admission.digest import asked_name
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact
@@ -17,10 +18,10 @@ from governance.admission.model import Request
 from governance.admission.tables import DecisionRow
 from governance.change.freezes import freezes_select, rules_select
 from governance.change.grants import grants_select
-from governance.db.elements import database_now, keys_in
-from governance.db.session import reading
+from governance.db import together
+from governance.db.elements import among, database_now, keys_in
 from governance.db.tables import Counter
-from governance.db.together import fetch, together
+from governance.db.together import Rows
 from governance.identity.tables import Node, PersonIdentity
 from governance.quota.facts import facts_parameters, facts_selects, known_from
 from governance.quota.model import Known
@@ -33,11 +34,12 @@ _PATH = (
     .scalar_subquery()
 )
 
-_FACTS = together(
+_FACTS = together.together(
+    "admission_facts",
     {
         **facts_selects(),
         "nodes": select(col(Node.id), col(Node.kind), col(Node.name), col(Node.environment), col(Node.labels)).where(
-            col(Node.id).in_(keys_in(_PATH))
+            among(col(Node.id), keys_in(_PATH))
         ),
         "person": select(col(PersonIdentity.person_id)).where(
             col(PersonIdentity.provider) == "kubernetes", col(PersonIdentity.subject) == bindparam("actor")
@@ -51,7 +53,7 @@ _FACTS = together(
         "grants": grants_select(bindparam("target")),
         "freezes": freezes_select(_PATH, database_now()),
         "approval_rules": rules_select(_PATH),
-    }
+    },
 )
 
 
@@ -86,16 +88,26 @@ def ref_of(request: Request) -> ObjectRef:
     return ObjectRef(request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid)
 
 
-def read(engine: Engine, request: Request) -> Facts:
-    """Read the facts of one request. Raises DatabaseUnavailable."""
-    parameters = {
+def read(engine: Engine, request: Request, ends: float = inf) -> Facts:
+    """Read the facts of one request, giving up at `ends` (monotonic clock). Raises DatabaseUnavailable."""
+    return _facts(*together.read(engine, _FACTS, _parameters(request), ends))
+
+
+def read_in(session: Session, request: Request) -> Facts:
+    """The same in the caller's transaction."""
+    return _facts(*together.fetch(session, _FACTS, _parameters(request)))
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    return {
         **facts_parameters(ref_of(request)),
         "actor": request.actor,
         "request_uid": request.uid,
         "target": target_of(request),
     }
-    with reading(engine) as session:
-        at, rows = fetch(session, _FACTS, parameters)
+
+
+def _facts(at: datetime, rows: Rows) -> Facts:
     return Facts(
         at=at,
         known=known_from(rows),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Engine
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Engine, text
+from sqlalchemy.dialects import sqlite
 from sqlmodel import Session
 
 from governance.admission.facts import Facts
@@ -18,7 +19,21 @@ from governance.admission.model import Decision, Request
 from governance.admission.tables import DecisionRow
 from governance.audit.log import event
 from governance.audit.tables import AuditEvent
-from governance.db.session import transaction
+from governance.db.base import NewRow
+from governance.db.lane import Prepared, as_json, prepare
+from governance.db.session import lane_of, transaction
+
+_DENIAL = """
+WITH written AS (
+  INSERT INTO decision SELECT r.* FROM jsonb_populate_recordset(NULL::decision, CAST(:decision AS jsonb)) r
+  ON CONFLICT (repeat_key) DO UPDATE SET count = decision.count + 1, last_seen_at = excluded.last_seen_at
+  RETURNING id
+), told AS (
+  INSERT INTO audit_event SELECT e.*
+  FROM jsonb_populate_recordset(NULL::audit_event, CAST(:event AS jsonb)) e
+  JOIN written ON e.subject_id = CAST(written.id AS text)
+)
+SELECT id FROM written"""
 
 
 def row(
@@ -31,91 +46,99 @@ def row(
     digest: str,
     subject: str,
     policy_digest: str,
-) -> DecisionRow:
+) -> NewRow:
     """The row of a decision: what was asked, known and answered, under which policy and configuration."""
     namespace = facts.known.namespace
-    return DecisionRow(
-        id=decision.id,
-        at=facts.at,
-        outcome=decision.outcome,
-        door=request.door,
-        scope=request.scope,
-        request_uid=request.uid,
-        actor=request.actor,
-        person_id=facts.person_id,
-        operation=request.operation,
-        kind=request.kind,
-        namespace=request.namespace,
-        name=request.name,
-        object_uid=request.object_uid,
-        project_id=namespace.project_id if namespace else None,
-        digest=digest,
-        subject=subject,
-        repeat_key=None if decision.allowed else _repeat_key(request, decision, digest),
-        last_seen_at=facts.at,
-        violations=[{"code": one.code, **one.values} for one in decision.violations],
-        warnings=[{"code": one.code, **one.values} for one in decision.warnings],
-        approvals=[
-            {"rule": one.rule, "group": one.group, "minimum": one.minimum, "deny_minimum": one.deny_minimum}
-            for one in decision.approvals
-        ],
-        askable=decision.askable,
-        request=dict(canonical_request),
-        facts=dict(asked),
-        path=list(namespace.path) if namespace else [],
-        policy_digest=policy_digest,
-        config_revision=facts.config_revision,
-        charge_id=decision.charge_id,
-        grant_id=decision.grant_id,
-    )
-
-
-def told_in_audit(written: DecisionRow) -> AuditEvent:
-    """The audit event of a decision."""
-    return event(
-        written.actor,
-        f"admission.{written.outcome}",
-        "decision",
-        str(written.id),
-        at=written.at,
-        after={
-            "kind": written.kind,
-            "namespace": written.namespace,
-            "name": written.name,
-            "scope": written.scope,
-            "violations": [one["code"] for one in written.violations],
-            "digest": written.digest,
-            "policy_digest": written.policy_digest,
-            "config_revision": written.config_revision,
-            "grant": str(written.grant_id) if written.grant_id else None,
+    return NewRow(
+        DecisionRow,
+        {
+            "id": decision.id,
+            "at": facts.at,
+            "outcome": decision.outcome,
+            "door": request.door,
+            "scope": request.scope,
+            "request_uid": request.uid,
+            "actor": request.actor,
+            "person_id": facts.person_id,
+            "operation": request.operation,
+            "kind": request.kind,
+            "namespace": request.namespace,
+            "name": request.name,
+            "object_uid": request.object_uid,
+            "project_id": namespace.project_id if namespace else None,
+            "digest": digest,
+            "subject": subject,
+            "repeat_key": None if decision.allowed else _repeat_key(request, decision, digest),
+            "count": 1,
+            "last_seen_at": facts.at,
+            "violations": [{"code": one.code, **one.values} for one in decision.violations],
+            "warnings": [{"code": one.code, **one.values} for one in decision.warnings],
+            "approvals": [
+                {"rule": one.rule, "group": one.group, "minimum": one.minimum, "deny_minimum": one.deny_minimum}
+                for one in decision.approvals
+            ],
+            "askable": decision.askable,
+            "request": dict(canonical_request),
+            "facts": dict(asked),
+            "path": list(namespace.path) if namespace else [],
+            "policy_digest": policy_digest,
+            "config_revision": facts.config_revision,
+            "charge_id": decision.charge_id,
+            "grant_id": decision.grant_id,
         },
-        request_id=written.request_uid,
     )
 
 
-def denial(engine: Engine, decision: Decision, written: DecisionRow) -> Decision:
+def told_in_audit(written: NewRow) -> NewRow:
+    """The audit event of a decision."""
+    of = written.values
+    after = {
+        **{name: of[name] for name in ("kind", "namespace", "name", "scope", "digest", "policy_digest")},
+        "violations": [one["code"] for one in of["violations"]],
+        "config_revision": of["config_revision"],
+        "grant": str(of["grant_id"]) if of["grant_id"] else None,
+    }
+    action = f"admission.{of['outcome']}"
+    told = event(of["actor"], action, "decision", str(of["id"]), at=of["at"], after=after, request_id=of["request_uid"])
+    return NewRow(AuditEvent, told)
+
+
+def denial(engine: Engine, decision: Decision, written: NewRow, ends: float) -> Decision:
     """Write a denial and commit. A repeated one raises the count of the first, and is answered with the first's key,
     so that every repetition leads to the same link.
 
+    Args:
+        ends: when to give up, on the monotonic clock.
+
     Raises:
-        DatabaseUnavailable: nothing was written.
+        DatabaseUnavailable: nothing was written, or nobody knows.
     """
+    told = told_in_audit(written)
+    lane = lane_of(engine)
+    if lane is not None:
+        rows = {"decision": as_json([written.values]), "event": as_json([told.values])}
+        (first,) = lane.one(_denial(), rows, ends)
+        return replace(decision, id=UUID(first))
     with transaction(engine) as session:
         first = _insert_or_count(session, written)
-        if first == written.id:
-            session.add(told_in_audit(written))
+        if first == decision.id:
+            session.add(AuditEvent(**told.values))
     return replace(decision, id=first)
 
 
-def _insert_or_count(session: Session, written: DecisionRow) -> UUID:
+@cache
+def _denial() -> Prepared:
+    return prepare("denial", text(_DENIAL))
+
+
+def _insert_or_count(session: Session, written: NewRow) -> UUID:
     table = DecisionRow.__table__  # type: ignore[attr-defined]  # set by SQLModel on table classes
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = (
-        insert(table)
-        .values({column.name: getattr(written, column.name) for column in table.columns})
+        sqlite.insert(table)
+        .values(dict(written.values))
         .on_conflict_do_update(
             index_elements=["repeat_key"],
-            set_={"count": table.c.count + 1, "last_seen_at": written.last_seen_at},
+            set_={"count": table.c.count + 1, "last_seen_at": written.values["last_seen_at"]},
         )
         .returning(table.c.id)
     )

@@ -59,6 +59,7 @@ _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
     "database-unavailable": lambda values: (
         f"the ledger gave no answer ({values['reason']}), so nothing new is admitted"
     ),
+    "overloaded": lambda _: "this service is overloaded, so nothing new is admitted; repeat the request",
     "contended": lambda _: "the ledger kept changing while this request was decided; repeat the request",
     "failed": lambda values: f"this request could not be decided (error {values['error_id']}); nothing was admitted",
 }

@@ -19,7 +19,7 @@ class DecisionRow(Table, table=True):
 
     id: UUID = key()
     at: datetime = instant(index=True)
-    outcome: str = Field(index=True)  # allow, deny
+    outcome: str  # allow, deny
     door: str  # kubernetes, cloud, pipeline
     scope: str  # cluster, account, subscription
     request_uid: str = Field(index=True)

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from governance import clock
 from governance.audit.redaction import clean, clean_text
 from governance.audit.tables import AuditEvent
+from governance.db.types import new_id
 
 _TEXT_LENGTH_MAX = 4000
 
@@ -26,8 +27,8 @@ def event(
     after: Mapping[str, Any] | None = None,
     request_id: str = "",
     at: datetime | None = None,
-) -> AuditEvent:
-    """The row of an event, secrets redacted, for a caller that inserts it alongside its own rows.
+) -> dict[str, Any]:
+    """The row of an event by column, secrets redacted, for a caller that inserts it alongside its own rows.
 
     Args:
         actor: a person's name, a service token's name, or a cluster user.
@@ -38,17 +39,18 @@ def event(
         before, after: what was changed, as far as it was.
         at: when; now, if not given.
     """
-    return AuditEvent(
-        at=at or clock.now(),
-        actor=_short(actor),
-        action=_short(action),
-        subject_kind=_short(subject_kind),
-        subject_id=_short(subject_id),
-        reason=_short(reason),
-        before=clean(before),
-        after=clean(after),
-        request_id=_short(request_id),
-    )
+    return {
+        "id": new_id(),
+        "at": at or clock.now(),
+        "actor": _short(actor),
+        "action": _short(action),
+        "subject_kind": _short(subject_kind),
+        "subject_id": _short(subject_id),
+        "reason": _short(reason),
+        "before": clean(before),
+        "after": clean(after),
+        "request_id": _short(request_id),
+    }
 
 
 def record(
@@ -65,8 +67,10 @@ def record(
     at: datetime | None = None,
 ) -> AuditEvent:
     """Append an event in the caller's transaction: both are committed, or neither. Arguments as in `event`."""
-    row = event(
-        actor, action, subject_kind, subject_id, reason, before=before, after=after, request_id=request_id, at=at
+    row = AuditEvent(
+        **event(
+            actor, action, subject_kind, subject_id, reason, before=before, after=after, request_id=request_id, at=at
+        )
     )
     session.add(row)
     return row

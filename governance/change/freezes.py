@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from governance.change.ical import expand
 from governance.change.tables import ApprovalRule, Freeze, FreezeCalendar
-from governance.db.elements import keys_in
+from governance.db.elements import among, keys_in
 from governance.db.session import transaction
 
 HORIZON = timedelta(days=400)
@@ -32,7 +32,7 @@ def freezes_select(path: ColumnElement[Any], now: datetime | ColumnElement[Any])
     """
     return (
         select(col(Freeze.calendar), col(Freeze.summary), col(Freeze.environments), col(Freeze.ends_at))
-        .where(col(Freeze.node_id).in_(keys_in(path)), col(Freeze.starts_at) <= now, col(Freeze.ends_at) > now)
+        .where(among(col(Freeze.node_id), keys_in(path)), col(Freeze.starts_at) <= now, col(Freeze.ends_at) > now)
         .order_by(col(Freeze.ends_at), col(Freeze.id))
     )
 
@@ -41,7 +41,7 @@ def rules_select(path: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     """The approval rules on a path, given as for `freezes_select`."""
     return (
         select(col(ApprovalRule.name), col(ApprovalRule.node_id), col(ApprovalRule.when), col(ApprovalRule.require))
-        .where(col(ApprovalRule.node_id).in_(keys_in(path)))
+        .where(among(col(ApprovalRule.node_id), keys_in(path)))
         .order_by(col(ApprovalRule.name))
     )
 

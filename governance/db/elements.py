@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Select, Text, Uuid, column, select
+from sqlalchemy import Boolean, Select, SQLColumnExpression, Text, Uuid, column, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
@@ -44,7 +44,7 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
 
 
-def among(key: ColumnElement[Any], keys: Select[Any]) -> ColumnElement[bool]:
+def among(key: SQLColumnExpression[Any], keys: Select[Any]) -> ColumnElement[bool]:
     """Whether a column holds one of a few keys: IN, for a column with an index and keys found by the same statement.
 
     PostgreSQL plans IN as a join, and where it expects many keys it reads the whole table. The keys as an array are

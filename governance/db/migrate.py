@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from alembic import command
-from governance.db.session import make_engine, unavailable
+from governance.db.failures import unavailable
+from governance.db.session import make_engine
 from governance.errors import Unavailable
 from governance.settings import Database
 

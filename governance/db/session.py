@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
-from governance.errors import DatabaseUnavailable
+from governance.db.failures import unavailable
+from governance.db.lane import PLANS, Lane
 from governance.settings import Database
 
 _BUSY_TIMEOUT_MS = 5000
-# Planning an admission's two statements takes longer than running them, and no plan here depends on its values.
-_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off"
+_ANSWER_MS = 500  # PostgreSQL itself gives up a statement in time; this much later nobody waits any longer
 
 
 def make_engine(database: Database) -> Engine:
@@ -31,6 +31,22 @@ def make_engine(database: Database) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    lane = Lane(
+        _make_postgresql(database, PLANS, pool_reset_on_return=None),
+        (database.statement_timeout_ms + _ANSWER_MS) / 1000,
+    )
+    engine = _make_postgresql(database, "-c jit=off", execution_options={"lane": lane})
+    event.listen(engine, "engine_disposed", lambda _: lane.dispose())
+    return engine
+
+
+def lane_of(engine: Engine) -> Lane | None:
+    """The short way of an engine for PostgreSQL; None on SQLite, which needs none."""
+    lane: Lane | None = engine.get_execution_options().get("lane")
+    return lane
+
+
+def _make_postgresql(database: Database, options: str, **more: Any) -> Engine:  # noqa: ANN401  (what SQLAlchemy takes)
     timeout = database.statement_timeout_ms
     return create_engine(
         database.url,
@@ -41,9 +57,10 @@ def make_engine(database: Database) -> Engine:
         pool_use_lifo=True,  # few connections stay warm, each with its statements prepared
         connect_args={
             "connect_timeout": database.connect_timeout_s,
-            "options": f"-c statement_timeout={timeout} -c lock_timeout={timeout} -c timezone=UTC {_PLANS}",
+            "options": f"-c statement_timeout={timeout} -c lock_timeout={timeout} -c timezone=UTC {options}",
             "prepare_threshold": 1,
         },
+        **more,
     )
 
 
@@ -94,12 +111,3 @@ def reading(engine: Engine) -> Iterator[Session]:
             yield session
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise unavailable(error) from error
-
-
-def unavailable(error: DBAPIError | PoolTimeoutError) -> DatabaseUnavailable:
-    """The same failure in our words, without the statement or its parameters."""
-    cause: Any = getattr(error, "orig", None)
-    return DatabaseUnavailable(
-        f"The database does not answer ({type(cause or error).__name__}).",
-        remedy="Try again; if it stays, run: governance doctor.",
-    )

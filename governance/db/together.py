@@ -1,24 +1,28 @@
 """Several reads in one statement: one round trip, one snapshot.
 
-Each SELECT becomes a JSON subquery; values come back as the types of its columns. A statement is built once, with
-`bindparam` where it varies, and run many times.
+`read` runs it by itself, on PostgreSQL the short way; `fetch` runs it within a unit of work. Each SELECT becomes a JSON
+subquery; values come back as the types of its columns. A statement is built once, with `bindparam` where it varies, and
+run many times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import JSON, Select, Uuid, cast, func, literal_column, select, type_coerce
+from sqlalchemy import JSON, Engine, Select, Uuid, cast, func, literal_column, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text, TypeEngine
 from sqlmodel import Session
 
 from governance.db.elements import database_now
+from governance.db.lane import Prepared, prepare
+from governance.db.session import lane_of, reading
 from governance.db.types import UtcDateTime
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -31,36 +35,50 @@ class Together:
 
     statements: Mapping[str, Select[*tuple[Any, ...]]]
     converters: Mapping[str, tuple[tuple[str, _Convert], ...]]
+    prepared: Prepared
 
 
-def together(selects: Mapping[str, Select[*tuple[Any, ...]]]) -> Together:
-    """Prepare these SELECTs, by name, to be read as one."""
+def together(name: str, selects: Mapping[str, Select[*tuple[Any, ...]]]) -> Together:
+    """Prepare these SELECTs, by name, to be read as one, under a name of its own."""
     on = {"postgresql": _rows_on_postgresql, "sqlite": _rows_on_sqlite}
+    statements = {
+        dialect: select(
+            database_now().label("database_time"),
+            *(rows(one, f"{of}_rows").label(of) for of, one in selects.items()),
+        )
+        for dialect, rows in on.items()
+    }
     return Together(
-        statements={
-            dialect: select(
-                database_now().label("database_time"),
-                *(rows(one, f"{name}_rows").label(name) for name, one in selects.items()),
-            )
-            for dialect, rows in on.items()
-        },
-        converters={name: _converters(one) for name, one in selects.items()},
+        statements=statements,
+        converters={of: _converters(one) for of, one in selects.items()},
+        prepared=prepare(name, statements["postgresql"]),
     )
 
 
-def fetch(session: Session, prepared: Together, parameters: Mapping[str, Any]) -> tuple[datetime, Rows]:
-    """Run them as one statement.
+def read(engine: Engine, what: Together, parameters: Mapping[str, str], ends: float = inf) -> tuple[datetime, Rows]:
+    """Run them as one statement that stands alone; answers what `fetch` does.
+
+    Args:
+        ends: when to give up, on the monotonic clock.
+
+    Raises:
+        DatabaseUnavailable: the database could not be reached, or broke off.
+    """
+    lane = lane_of(engine)
+    if lane is None:
+        with reading(engine) as session:
+            return fetch(session, what, parameters)
+    return _converted(what, lane.one(what.prepared, parameters, ends))
+
+
+def fetch(session: Session, what: Together, parameters: Mapping[str, str]) -> tuple[datetime, Rows]:
+    """Run them as one statement within a unit of work.
 
     Returns:
         the database's time, and the rows of each SELECT by its name, as dictionaries by column name.
     """
-    statement = prepared.statements[session.get_bind().dialect.name]
-    found = session.connection().execute(statement, dict(parameters)).one()
-    rows = {
-        name: [_convert(row, converters) for row in orjson.loads(found[position])]
-        for position, (name, converters) in enumerate(prepared.converters.items(), start=1)
-    }
-    return _instant(found[0]), rows
+    statement = what.statements[session.get_bind().dialect.name]
+    return _converted(what, session.connection().execute(statement, dict(parameters)).one())
 
 
 def database_time(session: Session) -> datetime:
@@ -71,7 +89,7 @@ def database_time(session: Session) -> datetime:
 def _rows_on_postgresql(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:
     rows = one.subquery(name)
     as_json = func.json_agg(func.row_to_json(literal_column(name)))
-    return select(func.coalesce(cast(as_json, Text), "[]")).select_from(rows).scalar_subquery()
+    return select(func.coalesce(cast(as_json, Text), literal_column("'[]'"))).select_from(rows).scalar_subquery()
 
 
 def _rows_on_sqlite(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:
@@ -81,6 +99,14 @@ def _rows_on_sqlite(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[A
         value = type_coerce(column, Text)
         pairs += [literal_column(f"'{column.name}'"), func.json(value) if isinstance(column.type, JSON) else value]
     return select(func.json_group_array(func.json_object(*pairs))).select_from(rows).scalar_subquery()
+
+
+def _converted(what: Together, found: Sequence[Any]) -> tuple[datetime, Rows]:
+    rows = {
+        name: [_convert(row, converters) for row in orjson.loads(found[position])]
+        for position, (name, converters) in enumerate(what.converters.items(), start=1)
+    }
+    return _instant(found[0]), rows
 
 
 def _convert(row: dict[str, Any], converters: tuple[tuple[str, _Convert], ...]) -> dict[str, Any]:

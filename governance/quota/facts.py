@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import CTE, Select, and_, bindparam, literal, select, union, union_all
 from sqlmodel import Session
 
-from governance.db.elements import among
+from governance.db.elements import among, keys_in
 from governance.db.together import Together, fetch, together
-from governance.identity.tables import Node
 from governance.quota.model import (
     LIVE,
     AllowanceState,
@@ -37,7 +36,6 @@ _usage = Usage.__table__.c  # type: ignore[attr-defined]
 _charge = Charge.__table__.c  # type: ignore[attr-defined]
 _object = ChargeObject.__table__.c  # type: ignore[attr-defined]
 _allowance = Allowance.__table__.c  # type: ignore[attr-defined]
-_node = Node.__table__.c  # type: ignore[attr-defined]
 
 
 def facts_selects() -> dict[str, Select[Any]]:
@@ -77,7 +75,7 @@ def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
 def _chain() -> CTE:
     """The object, its owner, the one that it was last seen with, those that wait for it, and all their ancestors."""
     here = _object.cluster == bindparam("cluster")
-    found = (_object.uid, _object.parent_uid, _object.charge_id)
+    found = (_object.cluster, _object.uid, _object.parent_uid, _object.charge_id)
     waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
     former = select(_object.owner_uid).where(here, _object.uid == bindparam("uid")).scalar_subquery()
     first = union_all(
@@ -88,7 +86,7 @@ def _chain() -> CTE:
     ).cte("first")
     chain = select(*first.c, literal(0).label("height")).cte("chain", recursive=True)
     above = select(*found, chain.c.height + 1).where(
-        here, _object.uid == chain.c.parent_uid, chain.c.height < _CHAIN_MAX
+        _object.cluster == chain.c.cluster, _object.uid == chain.c.parent_uid, chain.c.height < _CHAIN_MAX
     )
     return chain.union_all(above)
 
@@ -98,12 +96,12 @@ def _charge_ids(chain: CTE) -> CTE:
     here = and_(_charge.scope_kind == KUBERNETES, _charge.scope == bindparam("cluster"))
     of_chain = select(chain.c.charge_id).distinct().cte("of_chain")
     named = union(
-        select(_charge.kind, _charge.native_id).where(here, among(_charge.id, select(of_chain.c.charge_id))),
+        select(_charge.kind, _charge.native_id).where(among(_charge.id, select(of_chain.c.charge_id))),
         select(bindparam("kind", type_=_charge.kind.type), bindparam("native_id", type_=_charge.native_id.type)),
     ).cte("named")
     same_name = and_(_charge.kind == named.c.kind, _charge.native_id == named.c.native_id)
     return union(
-        select(_charge.id).where(here, among(_charge.id, select(of_chain.c.charge_id))),
+        select(of_chain.c.charge_id.label("id")),
         select(_charge.id).where(here, _charge.incarnation == bindparam("uid")),
         select(_charge.id).join_from(named, Charge, same_name).where(here, _charge.state.in_(LIVE)),
     ).cte("mine")
@@ -117,22 +115,20 @@ def _object_ids(chain: CTE, charges: CTE) -> CTE:
     return union(
         select(_object.id).where(here, among(_object.uid, select(chain.c.uid))),
         select(_object.id).where(here, among(_object.uid, roots)),
-        select(_object.id).where(here, of_charges, _object.deadline.is_not(None)),
+        select(_object.id).where(of_charges, _object.deadline.is_not(None)),
     ).cte("theirs")
 
 
 def _usage_of_path() -> Select[Any]:
-    own = select(_namespace.project_id).where(
+    path = select(_namespace.path).where(
         _namespace.cluster == bindparam("cluster"), _namespace.name == bindparam("namespace")
     )
-    path = select(_node.id, _node.parent_id).where(_node.id.in_(own)).cte("path", recursive=True)
-    path = path.union_all(select(_node.id, _node.parent_id).where(_node.id == path.c.parent_id))
-    return select(*_usage).where(_usage.scope == "", _usage.node_id.in_(select(path.c.id)))
+    return select(*_usage).where(_usage.scope == "", among(_usage.node_id, keys_in(path.scalar_subquery())))
 
 
 @cache
 def _facts() -> Together:
-    return together(facts_selects())
+    return together("ledger_facts", facts_selects())
 
 
 def read(session: Session, ref: ObjectRef) -> Known:

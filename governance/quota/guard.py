@@ -3,21 +3,21 @@
 READ COMMITTED. Rows are locked by materialised parts of the statement, in the order binding, charges, usage (deepest
 first); limits are read from the locked rows, and nothing is written unless no charge moved and no node goes over
 (LEDGER.md, "The tree"). The walk is `quota.model.walk`, said in SQL; one contract test holds both to the same answers.
+Keys are given as arrays as well as joined: whatever the planner thinks of the tables, it then reaches rows by index.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import orjson
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import text
 
-from governance.db.base import Table
+from governance.db.base import NewRow
+from governance.db.lane import Lane, Prepared, as_json, prepare
 from governance.quota.model import Position
 from governance.quota.plan import Proposal
 from governance.quota.write import charge_row, object_row, table_of
@@ -48,6 +48,7 @@ WITH RECURSIVE bound AS MATERIALIZED (
       WHEN u.depth = 0 THEN u.hard ELSE greatest(0, u.hard - u.lending) END AS guaranteed
   FROM usage u JOIN way USING (node_id) JOIN ask USING (resource)
   WHERE u.scope = '' AND (SELECT yes FROM unmoved)
+    AND u.node_id = ANY (ARRAY(SELECT node_id FROM way)) AND u.resource = ANY (ARRAY(SELECT resource FROM ask))
   ORDER BY u.depth DESC, u.node_id, u.resource FOR UPDATE OF u
 ), walked AS (
   SELECT l.*, l.delta AS increase, greatest(l.used + l.delta, l.guaranteed) AS drawn_after
@@ -66,6 +67,7 @@ WITH RECURSIVE bound AS MATERIALIZED (
 ), taken AS (
   UPDATE usage u SET used = u.used + j.increase, drawn = j.drawn_after
   FROM judged j, go WHERE u.node_id = j.node_id AND u.scope = '' AND u.resource = j.resource
+    AND u.node_id = ANY (ARRAY(SELECT node_id FROM way)) AND u.resource = ANY (ARRAY(SELECT resource FROM ask))
 ), settled AS (
   UPDATE charge c SET state = r.state, level = r.level, confirmed = r.confirmed, version = r.version,
     decision_id = r.decision_id, updated_at = r.updated_at
@@ -108,41 +110,35 @@ def fits(proposal: Proposal) -> bool:
     return not plan.reassigned and not plan.allowances and set(plan.deltas()) <= {plan.path}
 
 
-def reserve_in_one(engine: Engine, proposal: Proposal, alongside: Sequence[Table], now: datetime) -> Answer:
-    """Run it, in a transaction of its own that is committed before this returns."""
+def reserve_in_one(lane: Lane, proposal: Proposal, alongside: Sequence[NewRow], now: datetime, ends: float) -> Answer:
+    """Run it, in a transaction of its own that is committed before this returns. Raises as `Lane.one` does."""
     plan = proposal.plan
     delta = plan.deltas().get(plan.path, EMPTY)
     fresh = [one for one in plan.charges if not one.version]
     parameters = {
         "cluster": plan.cluster,
         "namespace": plan.namespace,
-        "path": _json(list(plan.path)),
-        "expected": _json([{"id": one.id, "version": one.version} for one in plan.before]),
-        "delta": _json([{"resource": name, "delta": value} for name, value in delta.items()]),
-        "charges": _json([charge_row(one, plan.cluster, now) for one in plan.charges if one.version]),
-        "opened": _json([charge_row(one, plan.cluster, now) for one in fresh]),
-        "objects": _json([object_row(one, plan.cluster) for one in plan.objects]),
+        "path": as_json(list(plan.path)),
+        "expected": as_json([{"id": one.id, "version": one.version} for one in plan.before]),
+        "delta": as_json([{"resource": name, "delta": value} for name, value in delta.items()]),
+        "charges": as_json([charge_row(one, plan.cluster, now) for one in plan.charges if one.version]),
+        "opened": as_json([charge_row(one, plan.cluster, now) for one in fresh]),
+        "objects": as_json([object_row(one, plan.cluster) for one in plan.objects]),
     }
     for number, row in enumerate(alongside):
-        values = {c.name: getattr(row, c.name) for c in table_of(type(row)).columns}
-        parameters[f"beside_{number}"] = _json([values])
-    statement = _statement(tuple(table_of(type(row)).name for row in alongside))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        found = connection.execute(statement, parameters).one()
-    return Answer(found.unmoved, found.complete, found.within, tuple(Position(**one) for one in found.positions))
+        parameters[f"beside_{number}"] = as_json([row.values])
+    unmoved, complete, within, positions = lane.one(
+        _statement(tuple(table_of(row.table).name for row in alongside)), parameters, ends
+    )
+    return Answer(
+        unmoved == "t",
+        complete == "t",
+        within == "t",
+        tuple(Position(**one) for one in orjson.loads(positions or "[]")),
+    )
 
 
 @cache
-def _statement(tables: tuple[str, ...]) -> TextClause:
+def _statement(tables: tuple[str, ...]) -> Prepared:
     beside = (_ALONGSIDE.format(number=number, table=table) for number, table in enumerate(tables))
-    return text(_LOCKED + "".join(beside) + _ANSWER)
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value, default=_plain).decode()
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401  (what orjson asks for)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} has no place in a row")
+    return prepare("_".join(("reserve", *tables)), text(_LOCKED + "".join(beside) + _ANSWER))

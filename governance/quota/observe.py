@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import Engine, Executable, select
 from sqlmodel import Session, col
 
+from governance.db.failures import collided
 from governance.db.session import reading, transaction
 from governance.errors import Conflict, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import read
-from governance.quota.ledger import collided
 from governance.quota.plan import ObjectRef, Observation, Plan, Settled, settle, version_number
 from governance.quota.tables import ChargeObject, Cluster
 from governance.quota.write import Moved, write

@@ -66,20 +66,17 @@ class Charge(Table, table=True):
     """What the ledger holds for one root object's incarnation and its descendants."""
 
     __tablename__ = "charge"
-    __table_args__ = (
-        UniqueConstraint("scope_kind", "scope", "kind", "native_id", "incarnation"),
-        Index("ix_charge_live", "scope", "state"),
-    )
+    __table_args__ = (UniqueConstraint("native_id", "kind", "scope", "scope_kind", "incarnation"),)  # looked up by name
 
     id: UUID = key()
     scope_kind: str  # kubernetes, aws, azure
     scope: str  # the cluster, account or subscription
     kind: str  # group/resource: apps/deployments
-    native_id: str = Field(index=True)  # namespace/name
+    native_id: str  # namespace/name
     incarnation: str = Field(index=True)  # metadata.uid
     project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: the namespace is not bound
     path: list[str] = document(list)  # the nodes that it is charged to, the project first; empty: nobody's
-    state: str = Field(index=True)  # held, confirmed, released, expired
+    state: str  # held, confirmed, released, expired
     level: dict[str, int] = document()  # what stands in usage for it
     confirmed: dict[str, int] = document()  # of the level, what was seen to exist; the rest is held
     version: int = 1  # raised by every write; a writer names the version that it read
@@ -92,10 +89,13 @@ class ChargeObject(Table, table=True):
     """One object that the ledger knows, root or descendant, with what was observed of it and what is pending."""
 
     __tablename__ = "charge_object"
-    __table_args__ = (UniqueConstraint("cluster", "uid"),)
+    __table_args__ = (
+        UniqueConstraint("uid", "cluster"),  # looked up by uid
+        Index("ix_charge_object_charge_id", "charge_id", "deadline"),
+    )
 
     id: UUID = key()
-    charge_id: UUID = Field(foreign_key="charge.id", index=True)
+    charge_id: UUID = Field(foreign_key="charge.id")
     cluster: str
     uid: str
     kind: str  # group/resource

@@ -5,7 +5,7 @@ Locks are taken in one order everywhere: the namespace's binding, charges by id,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from governance.db.base import Table
+from governance.db.base import NewRow, Table
 from governance.db.types import new_id
 from governance.quota.allowances import Changed, given
 from governance.quota.facts import KUBERNETES, usage_row
@@ -233,11 +233,10 @@ def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None
     }
 
 
-def insert_rows(session: Session, rows: Iterable[Table]) -> None:
+def insert_rows(session: Session, rows: Iterable[NewRow]) -> None:
     """Insert these in the order given."""
     for row in rows:
-        table = table_of(type(row))
-        session.connection().execute(insert(table).values({c.name: getattr(row, c.name) for c in table.columns}))
+        session.connection().execute(insert(table_of(row.table)).values(dict(row.values)))
 
 
 def table_of(model: type[Table]) -> SqlTable:
@@ -246,16 +245,27 @@ def table_of(model: type[Table]) -> SqlTable:
     return table
 
 
-def _unmoved(session: Session, plan: Plan) -> bool:
+def lock(
+    session: Session, cluster: str, namespace: str, charges: Collection[UUID]
+) -> tuple[tuple[str, ...], dict[UUID, int]]:
+    """Keep the binding of a namespace as it is, and everybody else from these charges, until the transaction ends.
+
+    Returns:
+        the namespace's path, and the version of each charge that is there.
+    """
     binding = select(col(Namespace.path), col(Namespace.exempt)).where(
-        col(Namespace.cluster) == plan.cluster, col(Namespace.name) == plan.namespace
+        col(Namespace.cluster) == cluster, col(Namespace.name) == namespace
     )
     bound = session.execute(binding.with_for_update(read=True)).one_or_none()
     path = tuple(bound.path) if bound is not None and not bound.exempt else ()
+    versions = select(col(Charge.id), col(Charge.version)).where(col(Charge.id).in_(charges)).order_by(col(Charge.id))
+    found = {row.id: row.version for row in session.execute(versions.with_for_update())} if charges else {}
+    return path, found
+
+
+def _unmoved(session: Session, plan: Plan) -> bool:
     versions = {one.id: one.version for one in plan.before}
-    charges = select(col(Charge.id), col(Charge.version)).where(col(Charge.id).in_(versions)).order_by(col(Charge.id))
-    found = {row.id: row.version for row in session.execute(charges.with_for_update())} if versions else {}
-    return path == plan.path and found == versions
+    return lock(session, plan.cluster, plan.namespace, versions) == (plan.path, versions)
 
 
 def _write_charges(session: Session, plan: Plan, now: datetime) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, func, select, update
 from sqlmodel import Session, col
 
 from governance import clock
-from governance.admission.admit import Admission, admit
+from governance.admission.admit import admit
+from governance.admission.judge import Admission
 from governance.admission.model import Decision, Request
 from governance.admission.tables import DecisionRow
 from governance.configuration.apply import Applier, apply

@@ -79,7 +79,7 @@ def test_the_data_of_a_kubernetes_secret_is_redacted_and_that_of_a_config_map_is
 )
 def test_text_that_looks_like_a_secret_is_redacted_wherever_it_stands(text: str, kept: str) -> None:
     assert cleaned({"note": [text]}) == {"note": [kept]}
-    assert event("a", "b", "c", "d", text).reason == kept
+    assert event("a", "b", "c", "d", text)["reason"] == kept
 
 
 def test_values_become_plain_json_without_floats() -> None:
@@ -111,7 +111,7 @@ def test_what_is_too_large_is_kept_as_its_size_and_hash() -> None:
     result = cleaned({"text": "x" * BYTES_MAX})
     assert result["too_large"] is True
     assert len(result["sha256"]) == 64
-    assert len(event("a" * 5000, "b", "c", "d").actor) == 4000
+    assert len(event("a" * 5000, "b", "c", "d")["actor"]) == 4000
 
 
 def test_depth_is_bounded() -> None:

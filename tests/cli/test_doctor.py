@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from governance.audit.log import event
-from governance.audit.tables import AuditSegment
+from governance.audit.tables import AuditEvent, AuditSegment
 from governance.cli import exits
 from governance.cli.checks import clusters, records
 from governance.db.migrate import upgrade
@@ -248,7 +248,12 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     "nobody delivers": (written(lambda: message(0, again=True)), "outbox", "wrong", "nobody tries"),
     "mail is refused": (written(lambda: message(4, again=True, error="refused (550)")), "outbox", "wrong", "550"),
     "mail was given up": (written(lambda: message(9, again=False, error="no user")), "outbox", "warning", "no user"),
-    "nobody seals": (written(lambda: event("a", "b", "c", "d", at=AGO)), "audit log", "wrong", "1 events"),
+    "nobody seals": (
+        written(lambda: AuditEvent(**event("a", "b", "c", "d", at=AGO))),
+        "audit log",
+        "wrong",
+        "1 events",
+    ),
     "nobody ships": (written(head), "audit log", "wrong", "1 heads"),
     "nobody follows": (on_cluster(follower_stops), WATCH, "wrong", "Nobody follows"),
     "not relisted": (on_cluster(never_relisted), WATCH, "warning", "not charged everything"),

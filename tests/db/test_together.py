@@ -14,6 +14,7 @@ from governance.quota.tables import Cluster, Namespace, Usage
 from governance.settings import Database
 
 FACTS = together(
+    "of_a_test",
     {
         "cluster": select(Cluster).where(col(Cluster.name) == bindparam("cluster")),
         "usage": select(Usage).where(
@@ -24,7 +25,7 @@ FACTS = together(
             )
         ),
         "nobody": select(Usage).where(col(Usage.resource) == "no such resource"),
-    }
+    },
 )
 UNTIL = datetime(2026, 11, 23, 17, 30, 0, 123456, tzinfo=UTC)
 

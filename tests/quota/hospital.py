@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
 from governance.quota.facts import read
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, settle_tree
 from governance.quota.model import AllowanceState, Declaration, Known
 from governance.quota.observe import observe
@@ -106,7 +106,7 @@ def admit(
     forced: bool = False,
 ) -> Written:
     proposal = proposed(engine, one, declaration, base, grant)
-    return reserve(engine, proposal, now=NOW, allowances=allowances, forced=forced)
+    return reserve(engine, Reservation(proposal, now=NOW, allowances=allowances, forced=forced))
 
 
 def see(

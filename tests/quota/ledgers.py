@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from governance.db.session import reading
 from governance.quota import plan as planning
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.model import LIVE, ChargeState, Declaration, Known, NamespaceState, ObjectState, UsageRow, walk
 from governance.quota.observe import observe, observe_list
 from governance.quota.plan import ObjectRef, Observation, Plan, version_number
@@ -134,7 +134,7 @@ class Stored:
             content=content_of(ref, declaration),
             deadline=deadline,
         )
-        return isinstance(reserve(self.engine, proposal, now=now), Reserved)
+        return isinstance(reserve(self.engine, Reservation(proposal, now=now)), Reserved)
 
     def observe(self, seen: Observation, now: datetime) -> None:
         observe(self.engine, seen, now=now)

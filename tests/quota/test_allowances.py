@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from governance.db.session import reading
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, end_allowances
 from governance.quota.model import AllowanceState
 from governance.quota.observe import observe
@@ -185,7 +185,7 @@ def test_a_plan_that_counts_on_an_allowance_which_ended_meanwhile_is_made_again(
     admit(engine, web, declares(20), allowances=allowed(hospital, 3))
     stale = proposed(engine, web, declares(20, template="b"))
     end_allowances(engine, LATER)
-    assert isinstance(reserve(engine, stale, now=NOW), Moved)
+    assert isinstance(reserve(engine, Reservation(stale, now=NOW)), Moved)
     with reading(engine) as session:
         assert {(one.node_id, one.over) for one in session.exec(select(Breach))} == {
             (hospital.ct, 3000),

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from governance.db.session import transaction
 from governance.db.types import new_id
 from governance.identity.tables import Node
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.model import ChargeState, Declaration, UsageRow, walk
 from governance.quota.plan import Plan, Proposal
 from governance.quota.tables import Charge, Cluster, Namespace, Usage
@@ -110,7 +110,7 @@ def test_the_guard_of_the_database_gives_the_answers_of_the_walk(engine: Engine,
     proposal = stage(engine, case, path)
     rows = [replace(row, node_id=path[place]) for (place, _), row in case.rows.items()]
     expected = walk(rows, path, case.after - case.before)
-    written = reserve(engine, proposal, now=NOW)
+    written = reserve(engine, Reservation(proposal, now=NOW))
     refused = {one for one in expected if one.refused}
     if refused:
         assert isinstance(written, Refused)

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import Engine, func, update
 from sqlmodel import col, select
 
+from governance.audit.log import event
 from governance.audit.tables import AuditEvent
+from governance.db.base import NewRow
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, end_allowances, move
 from governance.quota.model import AllowanceState
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
@@ -58,7 +60,7 @@ def test_a_repeated_admission_changes_nothing(engine: Engine) -> None:
     admit(engine, web, declares(3))
     again = proposed(engine, web, declares(3))
     assert not again.delta
-    assert isinstance(reserve(engine, again, now=NOW), Reserved)
+    assert isinstance(reserve(engine, Reservation(again, now=NOW)), Reserved)
     assert used(engine)["hospital"] == 3000
 
 
@@ -95,7 +97,7 @@ def test_a_plan_made_from_rows_that_moved_is_not_written(engine: Engine) -> None
     admit(engine, web, declares(1))
     stale = proposed(engine, web, declares(5), "1")
     admit(engine, web, declares(2), "1")
-    assert isinstance(reserve(engine, stale, now=NOW), Moved)
+    assert isinstance(reserve(engine, Reservation(stale, now=NOW)), Moved)
     assert used(engine)["ct"] == 2000
 
 
@@ -104,23 +106,24 @@ def test_a_namespace_that_another_project_pays_for_meanwhile_is_read_again(engin
     with transaction(engine) as session:
         row = session.get_one(Namespace, ("ward", "ct"))
         row.project_id, row.path = hospital.mri, [str(hospital.mri), str(hospital.radiology), str(hospital.root)]
-    assert isinstance(reserve(engine, proposal, now=NOW), Moved)
+    assert isinstance(reserve(engine, Reservation(proposal, now=NOW)), Moved)
     assert sum(used(engine).values()) == 0
 
 
 def test_what_stands_beside_is_written_with_it_or_not_at_all(engine: Engine, hospital: Hospital) -> None:
     limit(engine, Limit(hospital.ct, CPU, 1000))
 
-    def event(name: str) -> AuditEvent:
-        return AuditEvent(
-            at=NOW, actor="ö'\"", action="admission.allow", subject_kind="d", subject_id=name, after={"a": [1, None]}
-        )
+    def told(name: str) -> NewRow:
+        return NewRow(AuditEvent, event("ö'\"", "admission.allow", "d", name, at=NOW, after={"a": [1, None]}))
 
     assert isinstance(
-        reserve(engine, proposed(engine, ref("a"), declares(1)), now=NOW, alongside=(event("a"), event("b"))), Reserved
+        reserve(
+            engine, Reservation(proposed(engine, ref("a"), declares(1)), now=NOW, alongside=(told("a"), told("b")))
+        ),
+        Reserved,
     )
     assert isinstance(
-        reserve(engine, proposed(engine, ref("c"), declares(1)), now=NOW, alongside=(event("c"),)), Refused
+        reserve(engine, Reservation(proposed(engine, ref("c"), declares(1)), now=NOW, alongside=(told("c"),))), Refused
     )
     with reading(engine) as session:
         rows = session.exec(select(AuditEvent).order_by(AuditEvent.subject_id)).all()
@@ -132,10 +135,14 @@ def test_what_stands_beside_is_written_with_it_or_not_at_all(engine: Engine, hos
 
 def test_an_update_that_finds_no_row_stops_the_whole_reservation(engine: Engine) -> None:
     nobody = update(Cluster).where(col(Cluster.name) == "no such cluster").values(mode="warn")
-    assert isinstance(reserve(engine, proposed(engine, ref("a"), declares(1)), now=NOW, extra=(nobody,)), Moved)
+    assert isinstance(
+        reserve(engine, Reservation(proposed(engine, ref("a"), declares(1)), now=NOW, extra=(nobody,))), Moved
+    )
     assert states(engine) == {}
     one = update(Cluster).where(col(Cluster.name) == "ward").values(mode="warn")
-    assert isinstance(reserve(engine, proposed(engine, ref("a"), declares(1)), now=NOW, extra=(one,)), Reserved)
+    assert isinstance(
+        reserve(engine, Reservation(proposed(engine, ref("a"), declares(1)), now=NOW, extra=(one,))), Reserved
+    )
 
 
 def test_an_allowance_raises_the_guard_once_and_falls_back_when_it_ends(engine: Engine, hospital: Hospital) -> None:
@@ -300,7 +307,7 @@ def test_a_reorganisation_takes_the_charges_along(engine: Engine, hospital: Hosp
         session.flush()
         assert move(session, NOW) == 1
     assert used(engine) == {"ct": 3000, "mri": 1000, "surgery": 3000, "radiology": 1000, "hospital": 4000}
-    assert isinstance(reserve(engine, stale, now=NOW), Moved)
+    assert isinstance(reserve(engine, Reservation(stale, now=NOW)), Moved)
     assert is_sound(engine)
 
 
@@ -354,8 +361,8 @@ def test_after_a_restore_of_etcd_versions_start_again(engine: Engine) -> None:
 def test_nothing_is_kept_twice_for_one_object(engine: Engine) -> None:
     web = ref("web")
     first, second = proposed(engine, web, declares(1)), proposed(engine, web, declares(1))
-    assert isinstance(reserve(engine, first, now=NOW), Reserved)
-    assert isinstance(reserve(engine, second, now=NOW), Moved)
+    assert isinstance(reserve(engine, Reservation(first, now=NOW)), Reserved)
+    assert isinstance(reserve(engine, Reservation(second, now=NOW)), Moved)
     assert len(known(engine, web).objects) == 1
     with reading(engine) as session:
         assert session.exec(select(func.count()).select_from(Usage)).one() == 3

@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from governance.bootstrap import metadata
 from governance.db.session import make_engine, reading
 from governance.errors import DatabaseUnavailable
-from governance.quota.ledger import reserve
+from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit
 from governance.quota.model import Known
 from governance.quota.plan import ObjectRef, propose
@@ -55,7 +55,7 @@ def attempt(engine: Engine, facts: dict[str, Known], number: int) -> bool | None
             facts[namespace], one, declares(1, 1, "core/pods"), base_version="", content=one.uid, deadline=LATER
         )
         try:
-            written = reserve(engine, proposal, now=NOW)
+            written = reserve(engine, Reservation(proposal, now=NOW))
         except DatabaseUnavailable:
             return None
         if isinstance(written, Reserved | Refused):

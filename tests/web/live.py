@@ -15,7 +15,8 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from governance import clock
-from governance.admission.admit import Admission, admit
+from governance.admission.admit import admit
+from governance.admission.judge import Admission
 from governance.admission.model import Decision
 from governance.change.tables import ChangeRequest
 from governance.configuration.apply import Applier, apply

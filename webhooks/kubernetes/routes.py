@@ -12,8 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Counter, Histogram
 
 from governance.admission import sentences
-from governance.admission.admit import Admission, admit
+from governance.admission.admit import WITHIN_S, admit
 from governance.admission.governed import governed
+from governance.admission.judge import Admission
 from governance.admission.model import Decision
 from governance.db.types import new_id
 from governance.errors import GovernanceError
@@ -63,17 +64,19 @@ def router() -> APIRouter:
 
 async def _admit_review(request: Request) -> Response:
     door: Door = request.app.state.door
+    ends = time.monotonic() + WITHIN_S
     body = await _whole_body(request, door.body_bytes_max)
-    content = await run_in_threadpool(answer, door, request.path_params["cluster"], body)
+    content = await run_in_threadpool(answer, door, request.path_params["cluster"], body, ends)
     return Response(content, media_type="application/json")
 
 
-def answer(door: Door, cluster: str, body: bytes) -> bytes:
+def answer(door: Door, cluster: str, body: bytes, ends: float | None = None) -> bytes:
     """Answer a review: what was read is decided, and whatever fails denies.
 
     Args:
         cluster: the name under which the API server's cluster is known.
         body: the review, or what was sent in its place.
+        ends: when nobody waits for the answer any more, on the monotonic clock; by default as `admit` has it.
     """
     read = review.parse(body, body_bytes_max=door.body_bytes_max)
     if isinstance(read, review.Unreadable):
@@ -81,7 +84,7 @@ def answer(door: Door, cluster: str, body: bytes) -> bytes:
         return review.deny_for(read.uid, read.error)
     started = time.perf_counter()
     try:
-        decision = _decide(door, cluster, read)
+        decision = _decide(door, cluster, read, ends)
     except GovernanceError as error:
         return review.deny_for(read.uid, error)
     except Exception:  # noqa: BLE001  (whatever fails denies, with an id under which the log tells why)
@@ -94,11 +97,11 @@ def answer(door: Door, cluster: str, body: bytes) -> bytes:
     return _verdict(read.uid, decision)
 
 
-def _decide(door: Door, cluster: str, read: review.Review) -> Decision:
+def _decide(door: Door, cluster: str, read: review.Review, ends: float | None) -> Decision:
     asked = request_of(read, cluster, door.around(cluster))
     if not governed(asked):
         return Decision(id=new_id(), outcome="allow")
-    return admit(door.admission, asked)
+    return admit(door.admission, asked, ends)
 
 
 def _count(decision: Decision) -> None:

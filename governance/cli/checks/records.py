@@ -14,8 +14,9 @@ from sqlmodel import Session, col
 from governance.audit.tables import AuditEvent, AuditSegment
 from governance.cli.checks.model import Check, broken, ok, tried, warning, wrong
 from governance.clock import Clock
+from governance.db.failures import unavailable
 from governance.db.migrate import at, newest
-from governance.db.session import make_engine, reading, unavailable
+from governance.db.session import make_engine, reading
 from governance.db.together import database_time
 from governance.errors import DatabaseUnavailable
 from governance.identity.tables import Node

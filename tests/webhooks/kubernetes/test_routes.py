@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from governance.admission.admit import Admission
+from governance.admission.judge import Admission
 from governance.db.session import make_engine
 from governance.policy.embedded import Embedded
 from governance.settings import Database

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from governance.admission.admit import Admission
+from governance.admission.judge import Admission
 from governance.policy.factory import make_policy_engine
 from governance.settings import Policy
 from tests.http.site import listening
