@@ -103,7 +103,9 @@ def _charge_ids(chain: CTE) -> CTE:
     return union(
         select(of_chain.c.charge_id.label("id")),
         select(_charge.id).where(here, _charge.incarnation == bindparam("uid")),
-        select(_charge.id).join_from(named, Charge, same_name).where(here, _charge.state.in_(LIVE)),
+        select(_charge.id)
+        .join_from(named, Charge, same_name)
+        .where(here, among(_charge.native_id, select(named.c.native_id)), _charge.state.in_(LIVE)),
     ).cte("mine")
 
 
