@@ -2,7 +2,7 @@
 
 Admission reads grants with its facts (`grants_select`), picks one (`pick`), and consumes it in the transaction that
 raises the charge (`consume_statements`). Consuming is idempotent per (grant, digest, charge) while the charge is
-pending, so that the API server's own repetitions use it once (LEDGER.md, Grants); `settled` makes it final, or gives
+pending, so that the API server's own repetitions use it once (LEDGER.md, Grants); `settle` makes it final, or gives
 it back.
 """
 
@@ -132,18 +132,14 @@ def consume_statements(grant: GrantFact, digest: str, charge_id: UUID, now: date
     return change, use  # the change first: people who decide lock it first too
 
 
-def settled(grant_id: UUID, charge_id: UUID, now: datetime, *, persisted: bool) -> tuple[Update, Update]:
-    """The statements that end the use of a grant: final when what was admitted was seen, given back when it is lost.
+def settle(session: Session, grant_id: UUID, charge_id: UUID, now: datetime, *, persisted: bool) -> bool:
+    """End the use of a grant: final when what was admitted was seen, given back when it is lost.
 
-    They change nothing when the grant is not in use for that charge: a late or repeated event does no harm.
+    Returns:
+        whether the grant was in use for that charge: a late or repeated event changes nothing.
     """
     in_use = and_(col(Grant.id) == grant_id, col(Grant.state) == "in_use", col(Grant.charge_id) == charge_id)
-    return _finish(in_use) if persisted else _give_back(in_use, now)
-
-
-def settle(session: Session, grant_id: UUID, charge_id: UUID, now: datetime, *, persisted: bool) -> bool:
-    """Run `settled` in the caller's transaction, with an audit event. False: there was nothing to settle."""
-    move, end = settled(grant_id, charge_id, now, persisted=persisted)
+    move, end = _finish(in_use) if persisted else _give_back(in_use, now)
     if session.exec(move).rowcount == 0:
         return False
     session.exec(end)

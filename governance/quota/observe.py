@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, Executable, select
+from sqlalchemy import Engine, select
 from sqlmodel import Session, col
 
 from governance.db.failures import collided
@@ -19,8 +19,8 @@ from governance.quota.write import Moved, write
 
 _ATTEMPTS_MAX = 20  # an admission may win a race; twenty in a row is no race
 
-OnSettled = Callable[[Settled], Sequence[Executable]]
-"""What else to run in the same transaction when an admitted write is settled: its grant is final, or given back."""
+OnSettled = Callable[[Session, Settled], object]
+"""What else to do in the same transaction when an admitted write is settled: its grant is final, or given back."""
 
 
 class Fenced(Conflict):
@@ -41,7 +41,7 @@ def observe(
     seen: Observation,
     *,
     now: datetime,
-    on_settled: OnSettled = lambda _: (),
+    on_settled: OnSettled = lambda *_: None,
     writer: Writer = Writer(),
 ) -> Plan:
     """Record one event, or one object of a LIST, in a transaction of its own.
@@ -80,7 +80,7 @@ def observe_list(
     version: str,
     begun_at: datetime,
     now: datetime,
-    on_settled: OnSettled = lambda _: (),
+    on_settled: OnSettled = lambda *_: None,
     writer: Writer = Writer(),
 ) -> int:
     """Record a complete quorum LIST of one kind: what it holds, and that the rest is not there.
@@ -120,8 +120,7 @@ def _write(session: Session, plan: Plan, now: datetime, on_settled: OnSettled) -
     written = write(session, plan, now=now, forced=True, seen=True, charge_id=charge_id)
     if not isinstance(written, Moved):
         for one in plan.settled:
-            for statement in on_settled(one):
-                session.connection().execute(statement)
+            on_settled(session, one)
     return written
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,13 +13,17 @@ from sqlmodel import Session, col
 
 from governance import clock
 from governance.admission.admit import admit
+from governance.admission.asking import decision_of, denial_of
 from governance.admission.judge import Admission
 from governance.admission.model import Decision, Request
 from governance.admission.tables import DecisionRow
+from governance.change import decide as changes
+from governance.change.model import AS_ASKED, Terms
+from governance.change.submit import submit
 from governance.configuration.apply import Applier, apply
 from governance.configuration.model import SourceFile
 from governance.db.session import reading, transaction
-from governance.identity.tables import Node
+from governance.identity.tables import Node, Person
 from governance.policy.embedded import Embedded
 from governance.policy.factory import make_policy_engine
 from governance.quota.model import Declaration
@@ -77,6 +82,11 @@ def policy() -> Embedded:
 
 @pytest.fixture
 def hospital(engine: Engine, policy: Embedded) -> Hospital:
+    return opened(engine, policy)
+
+
+def opened(engine: Engine, policy: Embedded) -> Hospital:
+    """Apply the example hospital, whose clusters enforce, and open the door."""
     files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
     apply(engine, files, Applier(None, "test"), clock.now())
     live: dict[str, Declaration] = {}
@@ -131,3 +141,19 @@ def scale(of: Request, replicas: int, **changes: Any) -> Request:  # noqa: ANN40
         **changes,
     }
     return replace(of, **values)
+
+
+def person(hospital: Hospital, name: str) -> Any:  # noqa: ANN401
+    with reading(hospital.engine) as session:
+        return session.scalars(select(Person).where(col(Person.name) == name)).one()
+
+
+def approve(hospital: Hospital, denied: Decision, terms: Terms = AS_ASKED) -> None:
+    now = clock.now()
+    with transaction(hospital.engine) as session:
+        denial = denial_of(session, decision_of(session, denied.id))
+        okafor, lindqvist = person(hospital, "okafor").id, person(hospital, "lindqvist").id
+        change = submit(
+            session, denial, okafor, "Backlog of CT studies.", "INC-22719", None, now + timedelta(days=7), now
+        )
+        changes.decide(session, change.id, lindqvist, "approve", "", terms, change.version, now)

@@ -17,35 +17,17 @@ from governance.admission.asking import decision_of, denial_of
 from governance.admission.model import Decision, Owner
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
-from governance.change import decide as changes
-from governance.change.model import AS_ASKED, Terms
-from governance.change.submit import submit
+from governance.change.model import Terms
 from governance.change.tables import Freeze, Grant
 from governance.db.session import make_engine, reading, transaction
 from governance.errors import PolicyUnavailable
-from governance.identity.tables import Node, Person
+from governance.identity.tables import Node
 from governance.policy.model import Evaluation
 from governance.quota.model import Declaration
 from governance.quota.tables import Charge, Usage
 from governance.settings import Database
 from governance.units import ResourceList
-from tests.admission.conftest import GPU, Hospital, create, scale, training
-
-
-def person(hospital: Hospital, name: str) -> Any:  # noqa: ANN401
-    with reading(hospital.engine) as session:
-        return session.scalars(select(Person).where(col(Person.name) == name)).one()
-
-
-def approve(hospital: Hospital, denied: Decision, terms: Terms = AS_ASKED) -> None:
-    now = clock.now()
-    with transaction(hospital.engine) as session:
-        denial = denial_of(session, decision_of(session, denied.id))
-        okafor, lindqvist = person(hospital, "okafor").id, person(hospital, "lindqvist").id
-        change = submit(
-            session, denial, okafor, "Backlog of CT studies.", "INC-22719", None, now + timedelta(days=7), now
-        )
-        changes.decide(session, change.id, lindqvist, "approve", "", terms, change.version, now)
+from tests.admission.conftest import GPU, Hospital, approve, create, person, scale, training
 
 
 def test_what_fits_is_allowed_and_stands_on_every_level_of_the_tree(hospital: Hospital) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from governance.db.session import reading
 from governance.quota.ledger import Reservation, reserve
@@ -151,9 +151,8 @@ def test_a_repeated_create_with_one_grant_is_allowed_once_and_uses_it_whichever_
         assert raised(engine, hospital.ct) == 3
     told: list[Settled] = []
 
-    def on_settled(one: Settled) -> tuple[()]:
+    def on_settled(_: Session, one: Settled) -> None:
         told.append(one)
-        return ()
 
     observe(engine, Observation(first, "4", declares(20)), now=NOW, on_settled=on_settled)
     assert [(one.persisted, one.grant_id) for one in told] == [(True, grant)] * 2

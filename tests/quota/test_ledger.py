@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, func, update
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from governance.audit.log import event
 from governance.audit.tables import AuditEvent
@@ -178,9 +178,8 @@ def test_a_lost_write_gives_its_grant_back_and_ends_its_allowance(engine: Engine
     )
     told: list[Settled] = []
 
-    def on_settled(one: Settled) -> tuple[()]:
+    def on_settled(_: Session, one: Settled) -> None:
         told.append(one)
-        return ()
 
     observe(engine, Observation(web, "2", declares(2)), now=NOW, on_settled=on_settled)
     assert [(one.persisted, one.grant_id) for one in told] == [(False, grant)]

@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, Executable, select
+from sqlalchemy import Engine, select
+from sqlmodel import Session
 
 from governance.change import grants
 from governance.configuration.rows_clusters import see_namespace
@@ -221,13 +222,12 @@ def _take(follower: Follower, writer: Writer, item: _Listed | _Happened) -> None
     _log.info("listed", cluster=follower.cluster, kind=item.kind, objects=len(listed), changed=changed)
 
 
-def _on_settled(now: datetime) -> Callable[[Settled], Sequence[Executable]]:
-    def statements(one: Settled) -> Sequence[Executable]:
-        if one.grant_id is None:
-            return ()
-        return grants.settled(one.grant_id, one.charge_id, now, persisted=one.persisted)
+def _on_settled(now: datetime) -> Callable[[Session, Settled], None]:
+    def settle(session: Session, one: Settled) -> None:
+        if one.grant_id is not None:
+            grants.settle(session, one.grant_id, one.charge_id, now, persisted=one.persisted)
 
-    return statements
+    return settle
 
 
 def _take_namespaces(follower: Follower, item: _Listed | _Happened) -> None:

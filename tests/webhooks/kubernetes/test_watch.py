@@ -1,0 +1,93 @@
+"""The watch on a cluster that tells what the test says, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from governance import clock
+from governance.admission.model import Request
+from governance.audit.tables import AuditEvent
+from governance.change.tables import ChangeRequest
+from governance.db.session import reading
+from governance.demo.cluster import RecordedCluster
+from governance.demo.recording import Scene, Told
+from governance.quota.tables import Cluster
+from tests.admission.conftest import CLUSTER, Hospital, approve, create, scale
+from tests.parts.process import wait_until
+from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod_spec
+from webhooks.kubernetes.around import Around
+from webhooks.kubernetes.footprint import declaration_of
+from webhooks.kubernetes.watch import Follower, keep_following
+
+
+@contextmanager
+def following(hospital: Hospital, cluster: RecordedCluster) -> Iterator[None]:
+    """Follow this cluster as the worker does."""
+    stop = threading.Event()
+    follower = Follower(hospital.engine, cluster, CLUSTER, Around(clock.now))
+    thread = threading.Thread(target=keep_following, args=(follower, "tests", stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def ct_train(replicas: int, version: int = 1, uid: str = "") -> Json:
+    """A Deployment of pods with one GPU each, as the API server has it."""
+    amounts = {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": "1"}
+    resources = {"requests": amounts, "limits": amounts}
+    template = pod_spec(containers=[container(resources=resources)])
+    meta: Json = {"name": "ct-train", "namespace": "ct-training", "uid": uid, "resourceVersion": str(version)}
+    return deployment(replicas, template=template, **meta)
+
+
+def wanted(replicas: int) -> Request:
+    """The wish to create it."""
+    declaration = declaration_of("apps/deployments", ct_train(replicas), AROUND)
+    assert declaration is not None
+    return create(declaration)
+
+
+def tell(cluster: RecordedCluster, request: Request, version: int, replicas: int, change: str = "ADDED") -> None:
+    """Let the cluster tell of it."""
+    found = ct_train(replicas, version, request.object_uid)
+    cluster.tell(Scene(None, (Told("apps/deployments", change, found),)))
+
+
+def relisted(hospital: Hospital) -> bool:
+    with reading(hospital.engine) as session:
+        return session.get_one(Cluster, CLUSTER).relisted_at is not None
+
+
+def settled(hospital: Hospital) -> list[tuple[str, Any]]:
+    """What the audit log says became of grants: the action, and the state of the change after."""
+    with reading(hospital.engine) as session:
+        events = session.scalars(select(AuditEvent).where(col(AuditEvent.actor) == "governance"))
+        return [(one.action, one.after["state"]) for one in events if one.after is not None]
+
+
+@pytest.mark.parametrize(("seen", "told"), [(20, ("change.finish", "closed")), (5, ("change.give_back", "approved"))])
+def test_what_becomes_of_a_grant_stands_in_the_audit_log(hospital: Hospital, seen: int, told: tuple[str, str]) -> None:
+    made = wanted(2)
+    assert hospital.ask(made).allowed
+    wish = scale(made, 20)
+    approve(hospital, hospital.ask(wish))
+    assert hospital.ask(wish).allowed
+    cluster = RecordedCluster()
+    tell(cluster, made, 1, 2)
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is charged")
+        tell(cluster, made, 2, seen, "MODIFIED")
+        wait_until(lambda: settled(hospital), "the grant is settled")
+    assert settled(hospital) == [told]
+    with reading(hospital.engine) as session:
+        assert session.scalars(select(col(ChangeRequest.state))).all() == [told[1]]
