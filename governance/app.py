@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from governance import __version__
-from governance.api import audit, changes, configuration, decisions, quota, tokens
+from governance.api import audit, changes, clusters, configuration, decisions, quota, tokens
 from governance.api.ground import api
 from governance.bootstrap import Parts
 from governance.db.session import reading
@@ -35,9 +35,8 @@ def web_app(parts: Parts) -> FastAPI:
     )
     mount_ground(app, parts.engine, parts.settings)
     app.state.policy = parts.policy
-    app.include_router(
-        api(configuration.router, quota.router, decisions.router, changes.router, tokens.router, audit.router)
-    )
+    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
+    app.include_router(api(*(room.router for room in rooms)))
     mount_pages(app, parts.settings, lambda: parts.policy.rules)
     _add_health(app, parts)
     refuse_undeclared(app)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from governance.errors import BadInput
@@ -136,6 +136,13 @@ class Audit(_Group):
     """How often the worker seals."""
 
 
+class Operations(_Group):
+    """What platform engineers may do with a running installation; see operations.md."""
+
+    warn_hours_max: int = Field(default=24, ge=1)
+    """For how long a cluster may be switched to warn, at most."""
+
+
 class Settings(BaseSettings):
     """Everything that an installation may set. `environment=demo` allows demo sign-in and plain HTTP on loopback."""
 
@@ -153,6 +160,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
     audit: Audit = Audit()
+    operations: Operations = Operations()
     clusters: dict[str, str] = {}
     """The clusters to follow: name (as its Cluster manifest says) to a kubeconfig file, or `in-cluster`."""
 

@@ -55,6 +55,8 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('mode', sa.String(), nullable=False),
     sa.Column('warn_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('warn_by', sa.String(), nullable=False),
+    sa.Column('warn_reason', sa.String(), nullable=False),
     sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('writer', sa.String(), nullable=True),

@@ -21,7 +21,7 @@ from governance.change.grants import GrantFact, pick
 from governance.db.base import NewRow
 from governance.errors import ClusterUnavailable, PolicyUnavailable
 from governance.policy.model import Evaluation, PolicyEngine
-from governance.quota.model import Declaration, walk
+from governance.quota.model import Declaration, mode_at, walk
 from governance.quota.plan import Proposal, propose, scaled
 from governance.units import EMPTY
 
@@ -116,7 +116,8 @@ def judge(course: Course, facts: Facts) -> Case:
         declaration, reason = None, error.detail
     if declaration is None:
         values = {"kind": request.kind, "name": request.name, "reason": reason}
-        return _early(course, facts, refuse(course.decision_id, "workload-unknown", **values))
+        unknown = refuse(course.decision_id, "workload-unknown", **values)
+        return _early(course, facts, unknown if enforced(facts) else _as_warning(unknown))
     proposal = _propose(course, facts, declaration)
     if request.controller_made and not proposal.delta:
         # A controller's pod, or an autoscaler's move, within what was admitted is not a change: no freeze, approval or
@@ -128,9 +129,7 @@ def judge(course: Course, facts: Facts) -> Case:
 def enforced(facts: Facts) -> bool:
     """Whether a denial is refused: a cluster that observes, or was switched to warn for a stated time, is only told."""
     cluster = facts.known.cluster
-    if cluster is None or cluster.mode == "enforce":
-        return True
-    return cluster.mode == "warn" and (cluster.warn_until is None or cluster.warn_until <= facts.at)
+    return cluster is None or mode_at(cluster.mode, cluster.warn_until, facts.at) == "enforce"
 
 
 def _early(course: Course, facts: Facts, decision: Decision) -> Case:

@@ -84,6 +84,26 @@ def expire_due(engine: Engine, now: datetime, limit: int = 100) -> int:
     return ended
 
 
+def void_grants(
+    session: Session, scope: str, person_id: UUID, why: str, now: datetime, *, request_id: str = ""
+) -> list[str]:
+    """Revoke every grant of a cluster that is not used yet, and tell its requester. The caller has checked the right.
+
+    Returns:
+        the numbers of their changes.
+    """
+    of_scope = col(ChangeRequest.target).startswith(f"{scope}/", autoescape=True)
+    usable = select(ChangeRequest).where(col(ChangeRequest.state).in_(USABLE), of_scope)
+    changes = session.exec(usable.order_by(col(ChangeRequest.number)).with_for_update()).all()
+    person = session.get_one(Person, person_id)
+    for change in changes:
+        before = change.state
+        move(session, change, Step.REVOKE, open_digest=None)
+        _end_grant(session, change.id, "revoked")
+        _tell_of_the_end(session, change, person.name, "change.revoke", "change.revoked", before, why, now, request_id)
+    return [show_number(change.number) for change in changes]
+
+
 def _due(now: datetime) -> SelectOfScalar[ChangeRequest]:
     undecided = and_(col(ChangeRequest.state) == State.PENDING, col(ChangeRequest.decide_by) <= now)
     over = col(ChangeRequest.id).in_(

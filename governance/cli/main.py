@@ -20,6 +20,7 @@ _MODULES = {  # command: the module that holds it; where the names differ, it is
     "apply": "configuration",
     "quota": "quota",
     "change": "change",
+    "cluster": "cluster",
     "decisions": "decisions",
     "audit": "audit",
     "token": "token",

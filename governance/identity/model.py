@@ -51,6 +51,7 @@ class Permission(StrEnum):
     CONFIGURATION_APPLY = "configuration:apply", "Make a set of manifests the configuration in force."
     AUDIT_READ = "audit:read", "See, export and verify the audit log."
     OPERATIONS_READ = "operations:read", "See the health of the parts of this installation."
+    OPERATIONS_ACT = "operations:act", "Switch a cluster between warning and enforcing, rebuild its ledger."
 
 
 EVERY_SCOPE = tuple(sorted(permission.value for permission in Permission))
@@ -75,6 +76,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CONFIGURATION_APPLY,
         Permission.AUDIT_READ,
         Permission.OPERATIONS_READ,
+        Permission.OPERATIONS_ACT,
     },
     Role.SERVICE: _READS | {Permission.CHANGE_ASK, Permission.CONFIGURATION_READ, Permission.CONFIGURATION_PLAN},
 }

@@ -41,14 +41,17 @@ def renew(engine: Engine, cluster: str, writer: Writer, life_s: int) -> bool:
         return bool(session.connection().execute(mine.values(writer_until=until)).rowcount)
 
 
-def relisted(engine: Engine, cluster: str) -> bool:
+def relisted(engine: Engine, cluster: str, writer: Writer) -> bool:
     """Note that everything that exists was charged. A cluster that observed until then enforces from now on.
+
+    A writer whose lease is over says nothing: what it charged may be of an epoch that a rebuild has ended.
 
     Returns:
         whether the mode changed.
     """
     with transaction(engine) as session:
         now = database_time(session)
-        session.connection().execute(update(Cluster).where(col(Cluster.name) == cluster).values(relisted_at=now))
-        first = update(Cluster).where(col(Cluster.name) == cluster, col(Cluster.mode) == "observe")
-        return bool(session.connection().execute(first.values(mode="enforce")).rowcount)
+        mine = update(Cluster).where(col(Cluster.name) == cluster, col(Cluster.writer_epoch) == writer.epoch)
+        session.connection().execute(mine.values(relisted_at=now))
+        first = mine.where(col(Cluster.mode) == "observe").values(mode="enforce")
+        return bool(session.connection().execute(first).rowcount)

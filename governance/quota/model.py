@@ -270,6 +270,11 @@ class ClusterState:
     epoch: int
 
 
+def mode_at(mode: str, warn_until: datetime | None, now: datetime) -> str:
+    """The mode of a cluster that is in force: a switch to warn ends by itself."""
+    return "enforce" if mode == "warn" and (warn_until is None or warn_until <= now) else mode
+
+
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
     """The binding of a namespace."""

@@ -21,6 +21,8 @@ class Cluster(Table, table=True):
     name: str = Field(primary_key=True)
     mode: str = "observe"  # observe, enforce, warn
     warn_until: datetime | None = instant(optional=True)
+    warn_by: str = ""  # who switched it to warn, and why, for people to read
+    warn_reason: str = ""
     labels: dict[str, str] = document()  # placement rules read them: location=on-premises
     epoch: int = 1  # a restored etcd starts a new one
     writer: str | None = None  # who holds the watch, and its lease

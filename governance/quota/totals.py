@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from governance.db.session import transaction
 from governance.identity.tables import Node
 from governance.quota.facts import object_state, usage_row
 from governance.quota.model import LIVE, ObjectState, UsageRow, joint_need
@@ -89,25 +88,30 @@ def differences(session: Session) -> list[Difference]:
     return [*found, *_of_allowances(session, stored), *_of_objects(session)]
 
 
-def rebuild(engine: Engine, cluster: str, now: datetime) -> None:
+def rebuild(session: Session, cluster: str, now: datetime) -> None:
     """After a restore of this database, or of the cluster's etcd: a new epoch begins, and the cluster only observes.
 
-    Versions of the former epoch are forgotten, so that the next relist rules on everything; it enforces again once
-    that is charged. Grants that were not used are the change room's to void.
+    Versions of the former epoch are forgotten, also of what was gone (a restored etcd may have it again), so that the
+    next relist rules on everything; it enforces again once that is charged. Usage is locked before the objects, as
+    every write does. Grants that were not used are the change room's to void.
     """
-    with transaction(engine) as session:
-        mode = update(Cluster).where(col(Cluster.name) == cluster)
-        session.connection().execute(
-            mode.values(
-                epoch=col(Cluster.epoch) + 1,
-                mode="observe",
-                relisted_at=None,
-                writer_epoch=col(Cluster.writer_epoch) + 1,
-            )
+    anew = update(Cluster).where(col(Cluster.name) == cluster)
+    session.connection().execute(
+        anew.values(
+            epoch=col(Cluster.epoch) + 1,
+            mode="observe",
+            warn_until=None,
+            warn_by="",
+            warn_reason="",
+            relisted_at=None,
+            writer_epoch=col(Cluster.writer_epoch) + 1,
         )
-        versions = update(ChargeObject).where(col(ChargeObject.cluster) == cluster, col(ChargeObject.gone).is_(False))
-        session.connection().execute(versions.values(observed_version="0"))
-        retotal(session, None, now)
+    )
+    retotal(session, None, now)
+    seen = update(ChargeObject).where(
+        col(ChargeObject.cluster) == cluster, col(ChargeObject.observed_version).is_not(None)
+    )
+    session.connection().execute(seen.values(observed_version="0"))
 
 
 def _way(parents: Mapping[str, str | None], node: str) -> list[str]:

@@ -82,11 +82,6 @@ def policy() -> Embedded:
 
 @pytest.fixture
 def hospital(engine: Engine, policy: Embedded) -> Hospital:
-    return opened(engine, policy)
-
-
-def opened(engine: Engine, policy: Embedded) -> Hospital:
-    """Apply the example hospital, whose clusters enforce, and open the door."""
     files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
     apply(engine, files, Applier(None, "test"), clock.now())
     live: dict[str, Declaration] = {}

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from governance import clock
-from governance.api import audit, changes, configuration, decisions, ground, quota, tokens
+from governance.api import audit, changes, clusters, configuration, decisions, ground, quota, tokens
 from governance.bootstrap import metadata
 from governance.configuration.apply import Applier, apply
 from governance.db.session import make_engine, transaction
@@ -51,9 +51,8 @@ class Api:
 def new_app(engine: Engine) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     mount_ground(app, engine, Settings(environment="demo"))
-    app.include_router(
-        ground.api(configuration.router, quota.router, decisions.router, changes.router, tokens.router, audit.router)
-    )
+    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
+    app.include_router(ground.api(*(room.router for room in rooms)))
     return app
 
 

@@ -32,4 +32,4 @@ def test_every_answer_is_one_that_the_description_promises(api: Api, person: str
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "Selected: 24/28" in done.stdout, done.stdout
+    assert "Selected: 29/33" in done.stdout, done.stdout

@@ -26,7 +26,7 @@ def test_every_route_declares_its_permission(api: Api) -> None:
 
 def test_nothing_is_answered_without_a_token(api: Api) -> None:
     for method, path in operations(api):
-        filled = path.replace("{number}", "CH-1").replace("{reference}", "radiology")
+        filled = path.replace("{number}", "CH-1").replace("{reference}", "radiology").replace("{name}", "x")
         url = filled.replace("{decision_id}", ANY_ID).replace("{token_id}", ANY_ID).removeprefix("/api/v1")
         assert api.call(None, method, url).status_code == 401, (method, path)
 

@@ -192,7 +192,7 @@ def observes(row: Cluster) -> None:
 
 
 def warns(row: Cluster) -> None:
-    row.mode, row.warn_until = "warn", NOW + timedelta(days=1)
+    row.mode, row.warn_until, row.warn_by, row.warn_reason = "warn", NOW + timedelta(days=1), "M. Sato", "Moving."
 
 
 def never_relisted(row: Cluster) -> None:
@@ -259,7 +259,7 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     "not relisted": (on_cluster(never_relisted), WATCH, "warning", "not charged everything"),
     "overdue": (never_seen, WATCH, "wrong", "1 objects"),
     "observes": (on_cluster(observes), f"cluster {CLUSTER}: mode", "warning", "observes"),
-    "warns": (on_cluster(warns), f"cluster {CLUSTER}: mode", "warning", "warns until"),
+    "warns": (on_cluster(warns), f"cluster {CLUSTER}: mode", "warning", "UTC (M. Sato: Moving.): nothing"),
     "no credentials": (
         lambda one: one.on_cluster(OTHER, follower_stops),
         f"cluster {OTHER}: watch",

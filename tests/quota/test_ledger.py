@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from governance.audit.log import event
 from governance.audit.tables import AuditEvent
 from governance.db.base import NewRow
+from governance.quota.lease import acquire, relisted
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
 from governance.quota.ledger import Reservation, reserve
@@ -342,7 +343,8 @@ def test_an_audit_finds_a_total_that_is_wrong_and_a_rebuild_mends_it(engine: Eng
     with reading(engine) as session:
         wrong = Difference("usage used", f"{hospital.radiology} {CPU}", 7, 3000)
         assert differences(session) == [wrong]
-    rebuild(engine, "ward", NOW)
+    with transaction(engine) as session:
+        rebuild(session, "ward", NOW)
     assert is_sound(engine)
     with reading(engine) as session:
         cluster = session.get_one(Cluster, "ward")
@@ -350,11 +352,30 @@ def test_an_audit_finds_a_total_that_is_wrong_and_a_rebuild_mends_it(engine: Eng
 
 
 def test_after_a_restore_of_etcd_versions_start_again(engine: Engine) -> None:
-    web = ref("web")
+    web, gone = ref("web"), ref("gone")
     see(engine, web, 900, declares(3))
-    rebuild(engine, "ward", NOW)
+    see(engine, gone, 901, declares(2))
+    see(engine, gone, 902, None)
+    with transaction(engine) as session:
+        rebuild(session, "ward", NOW)
     see(engine, web, 20, declares(1))
     assert used(engine)["ct"] == 1000
+    see(engine, gone, 21, declares(2))  # deleted after the backup: it is there again
+    assert used(engine)["ct"] == 3000
+    assert is_sound(engine)
+
+
+def test_a_writer_of_the_former_epoch_does_not_end_the_time_of_observing(engine: Engine) -> None:
+    before = acquire(engine, "ward", "worker-1", 60)
+    assert before is not None
+    with transaction(engine) as session:
+        rebuild(session, "ward", NOW)
+    assert not relisted(engine, "ward", before)
+    with reading(engine) as session:
+        assert session.get_one(Cluster, "ward").mode == "observe"
+    after = acquire(engine, "ward", "worker-1", 60)
+    assert after is not None
+    assert relisted(engine, "ward", after)
 
 
 def test_nothing_is_kept_twice_for_one_object(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from governance.web.views.change import Filter
 from governance.web.views.decision import DecisionLine, DecisionList, DecisionPage, QuotaFact, Reason
 from governance.web.views.home import DepartmentMeter, Home, Waiting
 from governance.web.views.other import ErrorPage, Hit, Keys, Mail, Mails, Search, SignInChoice, SignInPage
-from governance.web.views.parts import Badge, Choice, Event, Fact, Freeze, Number, Somebody
+from governance.web.views.parts import Badge, Choice, Event, Fact, Freeze, Number, Somebody, Warned
 from governance.web.views.quota import ChargeLine, NodePage, QuotaRow, QuotaTree, TreeNode
 from tests.web.sample_changes import CONSEQUENCE, DIFFERENCES, DONE, FACTS, LATE, LINE, RADIOLOGY
 from tests.web.sample_ground import GI, GPU, at, tick
@@ -18,9 +18,13 @@ from tests.web.sample_ground import GI, GPU, at, tick
 FREEZE = Freeze(
     "Changes to production are frozen while the image archive moves.", at(days=1, hours=2), "radiology-archive"
 )
+WARNED = Warned(
+    "imaging-onprem-1 denies nothing now.", at(hours=2), "M. Sato", "The image archive moves, and its pods come first."
+)
 HOME = Home(
     sentence="2 changes wait for you, and 1 of them is due soon.",
     freezes=(FREEZE,),
+    warned=(WARNED,),
     waiting=(
         Waiting(LATE, "Pathology would be at 71 % of its memory.", 1),
         Waiting(LINE, CONSEQUENCE, 3),
@@ -39,7 +43,7 @@ HOME = Home(
     may_approve=True,
     may_ask=True,
 )
-EMPTY_HOME = Home("Nothing waits for you.", (), (), 0, (), (), may_approve=True, may_ask=True)
+EMPTY_HOME = Home("Nothing waits for you.", (), (), (), 0, (), (), may_approve=True, may_ask=True)
 
 DENIED = Badge("Denied", "circle-x", "bad")
 ALLOWED = Badge("Allowed", "circle-check", "good")

@@ -15,9 +15,12 @@ from sqlmodel import col
 from governance import clock
 from governance.audit.tables import AuditEvent
 from governance.change.tables import ChangeRequest, Grant
-from governance.db.session import make_engine, reading
+from governance.db.session import make_engine, reading, transaction
 from governance.http.permissions import undeclared_routes
+from governance.identity.people import person_by_name, principal_of
 from governance.notify.tables import OutboxMessage
+from governance.operations import switch
+from governance.quota.tables import Cluster
 from governance.settings import Database, Settings
 from governance.web.mount import mount_pages
 from tests.web.live import Live, in_a_week, token_of
@@ -81,6 +84,20 @@ def test_one_press_on_home_approves(site: Live) -> None:
     assert f'action="{change}/review"' in home
     answer = site.send("lindqvist", "/", f"{change}/review", verdict="approve", note="")
     assert "You approved it." in words(answer.text)
+
+
+def test_home_says_which_cluster_denies_nothing_until_when_by_whom_and_why(site: Live) -> None:
+    with transaction(site.engine) as session:
+        sato = principal_of(session, person_by_name(session, "sato"))
+        hour = timedelta(hours=1)
+        switch.warn(session, "burst-cloud-1", hour, "The <archive> moves.", sato, longest=hour)
+    said = words(site.as_person("okafor").get("/").text)
+    assert "burst-cloud-1 denies nothing now." in said
+    assert f"{sato.display_name}: The <archive> moves." in said
+    assert "denies nothing" not in words(site.as_person("adeyemi").get("/").text), "nothing of hers runs there"
+    with transaction(site.engine) as session:
+        session.get_one(Cluster, "burst-cloud-1").warn_until = clock.now()
+    assert "denies nothing" not in words(site.as_person("okafor").get("/").text)
 
 
 def test_asking_twice_leads_to_the_same_change(site: Live) -> None:

@@ -150,7 +150,7 @@ def _take_in_order(follower: Follower, writer: Writer, items: Sequence[_Listed |
     order = ["core/namespaces", *PATHS]
     for item in sorted(items, key=lambda one: (isinstance(one, _Happened), order.index(one.kind))):
         _take(follower, writer, item)
-    if relisted(follower.engine, follower.cluster):
+    if relisted(follower.engine, follower.cluster, writer):
         _log.info("everything that runs is charged; the cluster enforces from now on", cluster=follower.cluster)
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import ssl
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 from sqlmodel import Session, col
 
 from governance.bootstrap import connect_to
 from governance.cli.checks.model import Check, broken, ok, warning, wrong
 from governance.db.session import reading
-from governance.db.together import database_time
 from governance.errors import GovernanceError
-from governance.quota.tables import ChargeObject, Cluster, Namespace
+from governance.operations.clusters import Standing, standings
+from governance.quota.tables import Namespace
 from governance.settings import Settings, Webhook
 from webhooks.kubernetes.cluster import Api
 from webhooks.kubernetes.install import Installation, manifests, review_path
@@ -38,33 +39,20 @@ _CHOSEN = (
 _SHOWN_CHARACTERS_MAX = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the ledger knows of a cluster, at the database's time."""
-
-    mode: str
-    warn_until: datetime | None
-    followed_by: str | None  # while the lease holds
-    relisted_at: datetime | None
-    overdue: int  # objects whose pendings nobody ruled on in time
-    bound: frozenset[str]  # namespaces that a project pays for
-
-
 def clusters(engine: Engine, settings: Settings) -> Iterator[Check]:
     """Every cluster that is configured, by manifest or by settings."""
     with reading(engine) as session:
-        now = database_time(session)
-        standings = {one.name: _standing(session, one, now) for one in session.scalars(select(Cluster))}
-    for name in sorted(standings.keys() | settings.clusters.keys()):
-        standing, credentials = standings.get(name), settings.clusters.get(name)
+        known = {one.name: one for one in standings(session, grace=_OVERDUE)}
+        bound = _bound(session)
+    for name in sorted(known.keys() | settings.clusters.keys()):
+        standing, credentials = known.get(name), settings.clusters.get(name)
         if standing is None:
             yield warning(f"cluster {name}", "It is in the settings, and no Cluster manifest names it.", _APPLY)
         else:
             yield from follows(name, standing, reachable_from_here=credentials is not None)
         if credentials is not None:
-            bound = standing.bound if standing else frozenset[str]()
             try:
-                yield from registration(name, connect_to(name, credentials), bound, settings.webhook)
+                yield from registration(name, connect_to(name, credentials), bound[name], settings.webhook)
             except GovernanceError as error:
                 yield broken(f"cluster {name}: API", error)
 
@@ -72,16 +60,13 @@ def clusters(engine: Engine, settings: Settings) -> Iterator[Check]:
 _APPLY = "Add the manifest and run: governance apply; or take the cluster out of the settings."
 
 
-def _standing(session: Session, row: Cluster, now: datetime) -> Standing:
-    late = select(func.count()).where(
-        col(ChargeObject.cluster) == row.name, col(ChargeObject.deadline) < now - _OVERDUE
-    )
-    bound = select(col(Namespace.name)).where(
-        col(Namespace.cluster) == row.name, col(Namespace.project_id).is_not(None)
-    )
-    held = row.writer if row.writer_until is not None and row.writer_until > now else None
-    overdue = session.scalar(late) or 0
-    return Standing(row.mode, row.warn_until, held, row.relisted_at, overdue, frozenset(session.scalars(bound)))
+def _bound(session: Session) -> dict[str, set[str]]:
+    """The namespaces that a project pays for, by cluster."""
+    found: dict[str, set[str]] = defaultdict(set)
+    rows = select(col(Namespace.cluster), col(Namespace.name)).where(col(Namespace.project_id).is_not(None))
+    for cluster, name in session.execute(rows):
+        found[cluster].add(name)
+    return found
 
 
 def follows(cluster: str, standing: Standing, *, reachable_from_here: bool) -> Iterator[Check]:
@@ -110,13 +95,14 @@ _WORKER = "Run: governance worker, with this cluster in its settings, and read i
 def _mode(name: str, standing: Standing) -> Check:
     if standing.mode == "observe":
         return warning(name, "It observes: nothing is denied.", "It enforces once everything that exists was charged.")
-    if standing.mode == "warn":
-        until = f" until {standing.warn_until:%Y-%m-%d %H:%M} UTC" if standing.warn_until else ""
-        return warning(name, f"It warns{until}: nothing is denied.", "Let it end, or end it.")
+    if standing.warned is not None:
+        warned = standing.warned
+        found = f"It warns until {warned.until:%Y-%m-%d %H:%M} UTC ({warned.by}: {warned.reason}): nothing is denied."
+        return warning(name, found, "It enforces by itself afterwards; at once with: governance cluster enforce.")
     return ok(name, "it enforces")
 
 
-def registration(cluster: str, api: Api, bound: frozenset[str], listener: Webhook) -> Iterator[Check]:
+def registration(cluster: str, api: Api, bound: AbstractSet[str], listener: Webhook) -> Iterator[Check]:
     """Whether the API server answers, and asks this service as `governance install kubernetes` says.
 
     Changes of webhook configurations are sent to no webhook: nobody else would notice.
@@ -140,7 +126,7 @@ def registration(cluster: str, api: Api, bound: frozenset[str], listener: Webhoo
     yield ok(name, f"as installed; it never asks about {', '.join(_left_out(webhook))}")
 
 
-def differing(cluster: str, found: Json, bound: frozenset[str]) -> list[str]:
+def differing(cluster: str, found: Json, bound: AbstractSet[str]) -> list[str]:
     """What of a registration, as the API server holds it, is not as it was installed.
 
     Address, authorities, time limit and `--pods` are for the installation to choose. Not so the namespaces that are
@@ -174,7 +160,7 @@ def _unequal(field: str, found: object, wanted: object) -> list[str]:
     return [told if len(told) <= _SHOWN_CHARACTERS_MAX else f"{field} were changed"]
 
 
-def _selector_problems(webhook: Json, bound: frozenset[str]) -> list[str]:
+def _selector_problems(webhook: Json, bound: AbstractSet[str]) -> list[str]:
     selector = webhook.get("namespaceSelector") or {}
     wanted = _expected("any", "lenient")["namespaceSelector"]["matchExpressions"][0]
     expressions = selector.get("matchExpressions") or []

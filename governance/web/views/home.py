@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from governance.web.views.change import ChangeLine
-from governance.web.views.parts import Freeze, Meter
+from governance.web.views.parts import Freeze, Meter, Warned
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Home:
 
     sentence: str
     freezes: tuple[Freeze, ...]
+    warned: tuple[Warned, ...]
     waiting: tuple[Waiting, ...]
     more_waiting: int
     mine: tuple[ChangeLine, ...]

@@ -152,3 +152,13 @@ class Freeze:
     sentence: str
     until: Moment
     calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A cluster that was switched to warn: until when, by whom, why."""
+
+    sentence: str
+    until: Moment
+    by: str
+    reason: str

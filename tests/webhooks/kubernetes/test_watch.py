@@ -15,16 +15,22 @@ from governance import clock
 from governance.admission.model import Request
 from governance.audit.tables import AuditEvent
 from governance.change.tables import ChangeRequest
-from governance.db.session import reading
+from governance.db.session import reading, transaction
 from governance.demo.cluster import RecordedCluster
 from governance.demo.recording import Scene, Told
+from governance.identity.people import person_by_name, principal_of
+from governance.operations.clusters import standing
+from governance.operations.rebuild import rebuild
 from governance.quota.tables import Cluster
-from tests.admission.conftest import CLUSTER, Hospital, approve, create, scale
+from governance.quota.totals import differences
+from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, hospital, policy, scale
 from tests.parts.process import wait_until
 from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod_spec
 from webhooks.kubernetes.around import Around
 from webhooks.kubernetes.footprint import declaration_of
 from webhooks.kubernetes.watch import Follower, keep_following
+
+__all__ = ["hospital", "policy"]
 
 
 @contextmanager
@@ -91,3 +97,28 @@ def test_what_becomes_of_a_grant_stands_in_the_audit_log(hospital: Hospital, see
     assert settled(hospital) == [told]
     with reading(hospital.engine) as session:
         assert session.scalars(select(col(ChangeRequest.state))).all() == [told[1]]
+
+
+def test_after_a_rebuild_the_cluster_observes_until_everything_is_charged_and_then_enforces(
+    hospital: Hospital,
+) -> None:
+    made, gone = wanted(2), wanted(3)
+    for request in (made, gone):
+        assert hospital.ask(request).allowed
+    cluster = RecordedCluster()
+    tell(cluster, made, 900, 2)
+    tell(cluster, gone, 901, 3)
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is charged")
+    restored = RecordedCluster()  # from a backup in which there was one of them, smaller
+    tell(restored, made, 20, 1)
+    with reading(hospital.engine) as session:
+        sato = principal_of(session, person_by_name(session, "sato"))
+    with transaction(hospital.engine) as session:
+        assert rebuild(session, CLUSTER, "etcd was restored.", sato).standing.mode == "observe"
+    assert hospital.ask(scale(made, 40)).allowed
+    with following(hospital, restored):
+        wait_until(lambda: relisted(hospital), "everything is charged anew")
+    with reading(hospital.engine) as session:
+        assert (standing(session, CLUSTER).mode, differences(session)) == ("enforce", [])
+    assert hospital.used("radiology", GPU) == 1  # what the restored cluster has

@@ -1,0 +1,1 @@
+"""What platform engineers do with a running installation: see its clusters, switch them, rebuild a ledger."""
