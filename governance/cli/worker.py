@@ -22,7 +22,7 @@ from governance.change.endings import expire_due
 from governance.change.freezes import extend_calendars
 from governance.errors import GovernanceError
 from governance.notify.outbox import deliver_due
-from governance.quota.limits import end_allowances
+from governance.operations.allowances import end_due
 from governance.settings import Settings
 from webhooks.kubernetes.watch import Follower, keep_following
 
@@ -72,7 +72,7 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
     chores: dict[str, tuple[float, Callable[[], object]]] = {
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, clock.now())),
-        "allowances": (_EXPIRE_EVERY_S, lambda: end_allowances(engine, clock.now())),
+        "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, clock.now())),
         "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, clock.now())),
     }
     if settings.audit.signing_key is not None:

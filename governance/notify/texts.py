@@ -77,6 +77,28 @@ def moment(text: str, time_zone: str) -> str:
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({name})"
 
 
+def allowed_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """By how much limits were allowed to be exceeded: `1 GPUs at Radiology`."""
+    return ", ".join(f"{_amount(row['resource'], row['amount'])} at {row['node']}" for row in rows)
+
+
+def standing_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What stands above its limit now."""
+    over = [row for row in rows if row["limit"] is not None and row["used"] > row["limit"]]
+    if not over:
+        return "Nothing stands above its limit now."
+    return " ".join(
+        f"{row['node']} takes {show_amount(row['resource'], row['used'])} of "
+        f"{_amount(row['resource'], row['limit'])}: {_amount(row['resource'], row['used'] - row['limit'])} "
+        "above its limit."
+        for row in over
+    )
+
+
+def _amount(resource: str, value: int) -> str:
+    return f"{show_amount(resource, value)} {resource_words(resource)}"
+
+
 def _would_be(row: Mapping[str, Any]) -> str:
     after, limit, resource = row["used"] + row["increase"], row["limit"], row["resource"]
     shown = f"{show_amount(resource, after)} of {show_amount(resource, limit)}"
@@ -96,11 +118,11 @@ def _values(payload: _Payload) -> dict[str, str]:
     times = ("decide_by", "valid_from", "valid_until", "review_due_at")
     values |= {name: moment(payload[name], zone) if payload.get(name) else "" for name in times}
     values["quota"] = quota_sentence(payload.get("quota", ()))
+    values["allowed"] = allowed_sentence(payload.get("allowed", ()))
+    values["standing"] = standing_sentence(payload.get("allowed", ()))
     needs = payload.get("needs", ())
     values["needs"] = ", ".join(f"{need['minimum']} of {need['group']}" for need in needs)
-    values["ceiling"] = ", ".join(
-        f"{show_amount(name, value)} {resource_words(name)}" for name, value in (payload.get("ceiling") or {}).items()
-    )
+    values["ceiling"] = ", ".join(_amount(name, value) for name, value in (payload.get("ceiling") or {}).items())
     return values
 
 
@@ -143,6 +165,17 @@ def _skipped(values: Mapping[str, str]) -> str:
     )
 
 
+def _allowed(values: Mapping[str, str]) -> str:
+    return f"{values['who']} allowed {values['allowed']} above the limit, until {values['valid_until']}. That is over."
+
+
+def _scale_down(_: Mapping[str, str]) -> str:
+    return (
+        "What runs goes on, and pods that are lost come back. More is refused until it is within the limit again: "
+        "scale down, or repeat the request and ask for the change anew."
+    )
+
+
 _TO_DECIDE = {"change.submitted", "change.emergency"}
 _WORDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "change.submitted": ("{asked_by} asks for {what}", (_asks, lambda values: values["quota"], _because, _decide_by)),
@@ -164,6 +197,10 @@ _WORDS: dict[str, tuple[str, tuple[Any, ...]]] = {
     ),
     "change.question": ("{who} asks you about {what}", (_said, _asks)),
     "change.answer": ("{who} answered", (_said, _asks)),
+    "allowance.ended": (
+        "the allowance for {what} has ended",
+        (_asked, _allowed, lambda values: values["standing"], _scale_down),
+    ),
     "change.emergency": ("emergency: {what}", (_skipped, lambda values: values["quota"], _because)),
     "change.review": ("the emergency was reviewed", (_asked, _said)),
 }

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from governance.db.session import transaction
-from governance.quota.model import LIVE, UsageRow
+from governance.quota.model import LIVE, Position, UsageRow
 from governance.quota.tables import Allowance, Charge, Namespace
 from governance.quota.totals import retotal
-from governance.quota.write import lock_usage, mark_breaches, save_usage
+from governance.quota.write import UsageKey, lock_usage, mark_breaches, save_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +62,41 @@ def move(session: Session, now: datetime) -> int:
     return moved
 
 
-def end_allowances(engine: Engine, now: datetime) -> list[Allowance]:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An allowance whose time is over, and where its node stands without it."""
+
+    grant_id: UUID
+    amount: int
+    standing: Position
+
+
+def end_allowances(session: Session, now: datetime) -> list[Ended]:
     """End what is due: the guard falls back, increases are refused, and what is above the limit shows as a breach.
 
     Returns:
-        those that ended now, whose owners are to be told.
+        those that ended now, whose owners are to be told in the same transaction.
     """
-    with transaction(engine) as session:
-        due = select(Allowance).where(col(Allowance.ended_at).is_(None), col(Allowance.until) <= now)
-        ids = due.with_only_columns(col(Allowance.charge_id))
-        charges = select(Charge).where(col(Charge.id).in_(ids)).order_by(col(Charge.id)).with_for_update()
-        held = list(session.scalars(charges))
-        for charge in held:  # a plan that still counts on these allowances must be made again
-            charge.version, charge.updated_at = charge.version + 1, now
-        session.flush()
-        mine = due.where(col(Allowance.charge_id).in_([charge.id for charge in held]))
-        ended = list(session.scalars(mine.order_by(col(Allowance.id))))
-        lowered: dict[tuple[str, str], int] = {}
-        for one in ended:
-            one.ended_at = now
-            key = (str(one.node_id), one.resource)
-            lowered[key] = lowered.get(key, 0) + one.amount
-        session.flush()
-        rows = lock_usage(session, {}, lowered)
-        after = [replace(row, allowance=row.allowance - lowered[key]) for key, row in rows.items()]
-        save_usage(session, after)
-        mark_breaches(session, (one.standing() for one in after), now, None)
-        return ended
+    due = select(Allowance).where(col(Allowance.ended_at).is_(None), col(Allowance.until) <= now)
+    ids = due.with_only_columns(col(Allowance.charge_id))
+    charges = select(Charge).where(col(Charge.id).in_(ids)).order_by(col(Charge.id)).with_for_update()
+    held = list(session.scalars(charges))
+    for charge in held:  # a plan that still counts on these allowances must be made again
+        charge.version, charge.updated_at = charge.version + 1, now
+    session.flush()
+    mine = due.where(col(Allowance.charge_id).in_([charge.id for charge in held]))
+    ended = list(session.scalars(mine.order_by(col(Allowance.id))))
+    lowered: dict[UsageKey, int] = {}
+    for one in ended:
+        one.ended_at = now
+        key = (str(one.node_id), one.resource)
+        lowered[key] = lowered.get(key, 0) + one.amount
+    session.flush()
+    rows = lock_usage(session, {}, lowered)
+    after = {key: replace(row, allowance=row.allowance - lowered[key]) for key, row in rows.items()}
+    save_usage(session, list(after.values()))
+    mark_breaches(session, (one.standing() for one in after.values()), now, None)
+    return [Ended(one.grant_id, one.amount, after[str(one.node_id), one.resource].standing()) for one in ended]
 
 
 def _move_charges(session: Session) -> int:

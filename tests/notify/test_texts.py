@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governance.notify.texts import moment, quota_sentence, render
+from governance.notify.texts import allowed_sentence, moment, quota_sentence, render, standing_sentence
 from tests.notify.test_email import PAYLOAD
 
 TOPICS = [
@@ -20,6 +20,7 @@ TOPICS = [
     "change.answer",
     "change.emergency",
     "change.review",
+    "allowance.ended",
 ]
 GPU = "requests.nvidia.com/gpu"
 
@@ -27,6 +28,7 @@ GPU = "requests.nvidia.com/gpu"
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_topic_has_sentences_without_gaps(topic: str) -> None:
     more = {"who": "M. Lindqvist", "note": "Fine.", "review_due_at": PAYLOAD["decide_by"], "ceiling": {GPU: 4}}
+    more["allowed"] = [{"node": "Radiology", "resource": GPU, "amount": 1, "used": 18, "limit": 17}]
     text = render(topic, PAYLOAD | {"valid_from": PAYLOAD["decide_by"]} | more, "https://x.example")
     assert text.subject.startswith("CH-1042: ")
     assert text.link == "https://x.example/changes/CH-1042"
@@ -63,6 +65,15 @@ def test_exactly_at_the_limit_is_not_over_it() -> None:
 
 def test_a_limit_of_nothing_is_exceeded_without_a_division_by_it() -> None:
     assert "over its limit" in quota_sentence([{"node": "A", "resource": GPU, "increase": 1, "used": 0, "limit": 0}])
+
+
+def test_what_stands_above_its_limit_once_an_allowance_has_ended() -> None:
+    over = {"node": "Radiology", "resource": GPU, "amount": 1, "used": 18, "limit": 17}
+    within = {"node": "Imaging", "resource": "requests.cpu", "amount": 2000, "used": 9000, "limit": 9000}
+    assert allowed_sentence([over, within]) == "1 GPUs at Radiology, 2 CPU at Imaging"
+    assert standing_sentence([over, within]) == "Radiology takes 18 of 17 GPUs: 1 GPUs above its limit."
+    assert standing_sentence([within]) == "Nothing stands above its limit now."
+    assert standing_sentence([{**over, "limit": None}]) == "Nothing stands above its limit now."
 
 
 def test_times_are_in_the_readers_zone_and_in_utc_where_that_is_not_known() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from governance.db.session import reading
+from governance.db.session import reading, transaction
 from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, end_allowances
 from governance.quota.model import AllowanceState
@@ -183,7 +183,8 @@ def test_a_plan_that_counts_on_an_allowance_which_ended_meanwhile_is_made_again(
     web = ref("web")
     admit(engine, web, declares(20), allowances=allowed(hospital, 3))
     stale = proposed(engine, web, declares(20, template="b"))
-    end_allowances(engine, LATER)
+    with transaction(engine) as session:
+        end_allowances(session, LATER)
     assert isinstance(reserve(engine, Reservation(stale, now=NOW)), Moved)
     with reading(engine) as session:
         assert {(one.node_id, one.over) for one in session.exec(select(Breach))} == {

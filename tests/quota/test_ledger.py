@@ -156,8 +156,11 @@ def test_an_allowance_raises_the_guard_once_and_falls_back_when_it_ends(engine: 
     with reading(engine) as session:
         assert session.exec(select(Usage.allowance).where(Usage.node_id == hospital.ct)).one() == 1000
     assert is_sound(engine)
-    assert end_allowances(engine, NOW) == []
-    assert [one.grant_id for one in end_allowances(engine, LATER)] == [grant]
+    with transaction(engine) as session:
+        assert end_allowances(session, NOW) == []
+        (ended,) = end_allowances(session, LATER)
+    assert (ended.grant_id, ended.amount) == (grant, 1000)
+    assert (ended.standing.used, ended.standing.limit, ended.standing.over) == (3000, 2000, 1000)
     with reading(engine) as session:
         assert [(one.node_id, one.over) for one in session.exec(select(Breach))] == [(hospital.ct, 1000)]
     assert isinstance(admit(engine, ref("more"), declares(1, 1)), Refused)
