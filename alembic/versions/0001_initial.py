@@ -487,6 +487,7 @@ def upgrade() -> None:
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
         batch_op.create_index('ix_charge_object_charge_id', ['charge_id', 'deadline'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_deadline'), ['deadline'], unique=False)
+        batch_op.create_index('ix_charge_object_gone', ['seen_at'], unique=False, postgresql_where=sa.text('gone'), sqlite_where=sa.text('gone = 1'))
         batch_op.create_index(batch_op.f('ix_charge_object_owner_uid'), ['owner_uid'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_parent_uid'), ['parent_uid'], unique=False)
 

@@ -1,6 +1,7 @@
 """`governance worker`: what happens between requests. Safe in several copies.
 
-Follows the clusters for the ledger, delivers the outbox, seals the audit log, and lets rights expire.
+Follows the clusters for the ledger, delivers the outbox, seals the audit log, lets rights expire, and forgets objects
+that are long gone.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from governance.change.freezes import extend_calendars
 from governance.errors import GovernanceError
 from governance.notify.outbox import deliver_due
 from governance.operations.allowances import end_due
+from governance.quota.prune import prune
 from governance.settings import Settings
 from webhooks.kubernetes.watch import Follower, keep_following
 
 _RETRY_S = 5.0
 _DELIVER_EVERY_S = 1.0
 _EXPIRE_EVERY_S = 10.0
+_PRUNE_EVERY_S = 60.0
 _CALENDARS_EVERY_S = 3600.0
 
 _log = structlog.get_logger(__name__)
@@ -73,6 +76,7 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, clock.now())),
         "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, clock.now())),
+        "prune": (_PRUNE_EVERY_S, lambda: prune(engine, clock.now())),
         "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, clock.now())),
     }
     if settings.audit.signing_key is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from governance.db.base import Table
@@ -94,6 +94,7 @@ class ChargeObject(Table, table=True):
     __table_args__ = (
         UniqueConstraint("uid", "cluster"),  # looked up by uid
         Index("ix_charge_object_charge_id", "charge_id", "deadline"),
+        Index("ix_charge_object_gone", "seen_at", postgresql_where=text("gone"), sqlite_where=text("gone = 1")),
     )
 
     id: UUID = key()
@@ -110,7 +111,9 @@ class ChargeObject(Table, table=True):
     pending: list[Any] = document(list)  # [{base_version, declaration, content, grant, deadline, decision}]
     children: dict[str, int] = document()  # sum of the needs of its direct children
     need: dict[str, int] = document()  # max(value, children) component by component
-    gone: bool = False  # deleted, or never came to be; kept for a while so that a late event does not bring it back
+    gone: bool = (
+        False  # deleted, or never came to be; kept for a day (quota.prune), so that a late event does not bring it back
+    )
     deleting: bool = False  # has a deletionTimestamp
     deadline: datetime | None = instant(optional=True, index=True)  # of the oldest pending
     seen_at: datetime | None = instant(optional=True)
