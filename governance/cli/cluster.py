@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -34,9 +35,9 @@ def list_(output: Output = Format.TABLE) -> None:
             (
                 one["name"],
                 one["mode"],
-                one["warned"]["until"] if one["warned"] else "-",
+                _minute(one["warned"]["until"]) if one["warned"] else "-",
                 one["followed_by"] or "nobody",
-                one["relisted_at"] or "never",
+                _minute(one["relisted_at"]) if one["relisted_at"] else "never",
                 str(one["overdue"]),
                 str(one["epoch"]),
             )
@@ -113,9 +114,9 @@ def _print(one: dict[str, Any], output: Format) -> None:
         show_json(one)
         return
     show(f"{one['name']}  {_mode(one)}")
-    holder = f"{one['followed_by']} until {one['followed_until']}" if one["followed_by"] else "nobody"
+    holder = f"{one['followed_by']} until {_second(one['followed_until'])}" if one["followed_by"] else "nobody"
     show(f"followed by: {holder}")
-    show(f"everything charged: {one['relisted_at'] or 'not yet'}")
+    show(f"everything charged: {_minute(one['relisted_at']) if one['relisted_at'] else 'not yet'}")
     show(f"overdue: {one['overdue']} objects")
     show(f"epoch: {one['epoch']}")
 
@@ -123,5 +124,13 @@ def _print(one: dict[str, Any], output: Format) -> None:
 def _mode(one: dict[str, Any]) -> str:
     warned = one["warned"]
     if warned:
-        return f"warns until {warned['until']} ({warned['by']}: {warned['reason']}): nothing is denied"
+        return f"warns until {_minute(warned['until'])} ({warned['by']}: {warned['reason']}): nothing is denied"
     return {"observe": "observes: nothing is denied", "enforce": "enforces"}[one["mode"]]
+
+
+def _minute(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+
+
+def _second(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%H:%M:%S} UTC"

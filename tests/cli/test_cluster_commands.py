@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from governance.cli import exits
+from governance.db.session import transaction
+from governance.quota.tables import Cluster
 from tests.api.conftest import Api
 from tests.api.test_clusters_api import CLUSTER, charge_everything
 from tests.cli.conftest import Ended, Shell
@@ -41,6 +44,12 @@ def test_a_cluster_is_shown(shell: Shell, api: Api) -> None:
         "epoch: 1",
     ]
     assert json.loads(run(shell, api, "show", CLUSTER, "-o", "json").out)["mode"] == "observe"
+    charge_everything(api)
+    with transaction(api.engine) as session:
+        row = session.get_one(Cluster, CLUSTER)
+        row.writer, row.writer_until = "worker-1/7", datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
+    lines = run(shell, api, "show", CLUSTER).out.splitlines()
+    assert lines[:2] == [f"{CLUSTER}  enforces", "followed by: worker-1/7 until 03:04:05 UTC"]
     assert run(shell, api, "show", "elsewhere").code == exits.NOT_FOUND
 
 

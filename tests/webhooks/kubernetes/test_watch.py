@@ -122,3 +122,20 @@ def test_after_a_rebuild_the_cluster_observes_until_everything_is_charged_and_th
     with reading(hospital.engine) as session:
         assert (standing(session, CLUSTER).mode, differences(session)) == ("enforce", [])
     assert hospital.used("radiology", GPU) == 1  # what the restored cluster has
+
+
+def test_a_worker_that_follows_begins_anew_by_itself_after_a_rebuild(hospital: Hospital) -> None:
+    made = wanted(2)
+    assert hospital.ask(made).allowed
+    cluster = RecordedCluster()
+    tell(cluster, made, 1, 2)
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is charged")
+        with transaction(hospital.engine) as session:
+            sato = principal_of(session, person_by_name(session, "sato"))
+            assert rebuild(session, CLUSTER, "The database was restored.", sato).standing.mode == "observe"
+        wait_until(lambda: relisted(hospital), "everything is charged anew")
+    with reading(hospital.engine) as session:
+        found = standing(session, CLUSTER)
+    assert (found.mode, found.epoch) == ("enforce", 2)
+    assert hospital.used("radiology", GPU) == 2
