@@ -12,9 +12,9 @@ from sqlmodel import Session, col, select
 from governance.audit.log import event
 from governance.audit.tables import AuditEvent
 from governance.db.base import NewRow
-from governance.quota.lease import acquire, relisted
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
+from governance.quota.lease import acquire, relisted
 from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, end_allowances, move
 from governance.quota.model import AllowanceState
