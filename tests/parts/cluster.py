@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -107,7 +108,18 @@ class Cluster:
     def restore_node(self, name: str) -> None:
         """Give a lost machine its power back, and wait until it is Ready; it then ends its terminating pods."""
         self.machines[name] = _machine(name, self.kubeconfigs["kwok"], self.folder)
-        wait_until(lambda: _is_ready(self.get("node", name)), f"node {name} Ready")
+        wait_until(lambda: self._is_up(name), f"node {name} Ready")
+
+    def _is_up(self, name: str) -> bool:
+        """Whether a machine is Ready; if not, its Node is touched.
+
+        kwok leaves a Node alone while its own cache does not show the lease that it has just taken, and looks at it
+        again only when the Node changes (kwok 0.8 `NodeLeaseController.Held`).
+        """
+        if _is_ready(self.get("node", name)):
+            return True
+        self.kubectl("annotate", "node", name, f"touched={time.monotonic_ns()}", "--overwrite")
+        return False
 
 
 @contextmanager
