@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select
 
 from governance.admission.sentences import sentence
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import is_gpu, listed, phrase, scarcest_first
 from governance.change.model import Asks, Denial, QuotaRow
 from governance.errors import BadInput, NotFound
 from governance.identity.tables import Node
 from governance.policy.model import Finding, Need
 from governance.units import ResourceList
+from governance.wording import is_gpu, listed, phrase, scarcest_first
 
 _NAMED = 2  # more resources than these are not named in a sentence; where GPUs rise, they alone are
 

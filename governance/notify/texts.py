@@ -8,17 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from governance.units import show_amount
+from governance.wording import SPACE, amount_text, listed, measured, noun, phrase, scarcest_first, unit_for, would_be
 
 _Payload = Mapping[str, Any]
-_RESOURCES = {
-    "requests.nvidia.com/gpu": "GPUs",
-    "requests.cpu": "CPU",
-    "requests.memory": "memory",
-    "requests.storage": "storage",
-    "pods": "pods",
-    "services.loadbalancers": "load balancers",
-}
 _SUBJECT_LENGTH_MAX = 120
 
 
@@ -58,13 +50,10 @@ def quota_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     if not limited:
         return "No limited quota is touched."
     over = [row for row in limited if row["used"] + row["increase"] > row["limit"]]
-    chosen = over or [max(limited, key=lambda row: _percent(row["used"] + row["increase"], row["limit"]))]
-    return " ".join(_would_be(row) for row in chosen)
-
-
-def resource_words(resource: str) -> str:
-    """A resource as people call it: GPUs for `requests.nvidia.com/gpu`; its own name where we know no other."""
-    return _RESOURCES.get(resource, resource.removeprefix("requests."))
+    chosen = over or [max(limited, key=lambda row: (row["used"] + row["increase"]) * 1_000_000 // max(row["limit"], 1))]
+    return " ".join(
+        would_be(row["node"], row["resource"], row["used"], row["increase"], row["limit"]) for row in chosen
+    )
 
 
 def moment(text: str, time_zone: str) -> str:
@@ -78,8 +67,8 @@ def moment(text: str, time_zone: str) -> str:
 
 
 def allowed_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """By how much limits were allowed to be exceeded: `1 GPUs at Radiology`."""
-    return ", ".join(f"{_amount(row['resource'], row['amount'])} at {row['node']}" for row in rows)
+    """By how much limits were allowed to be exceeded: `1 GPU at Radiology`."""
+    return ", ".join(f"{phrase(row['resource'], row['amount'])} at {row['node']}" for row in rows)
 
 
 def standing_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -87,27 +76,13 @@ def standing_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     over = [row for row in rows if row["limit"] is not None and row["used"] > row["limit"]]
     if not over:
         return "Nothing stands above its limit now."
-    return " ".join(
-        f"{row['node']} takes {show_amount(row['resource'], row['used'])} of "
-        f"{_amount(row['resource'], row['limit'])}: {_amount(row['resource'], row['used'] - row['limit'])} "
-        "above its limit."
-        for row in over
-    )
+    return " ".join(_stands(row["node"], row["resource"], row["used"], row["limit"]) for row in over)
 
 
-def _amount(resource: str, value: int) -> str:
-    return f"{show_amount(resource, value)} {resource_words(resource)}"
-
-
-def _would_be(row: Mapping[str, Any]) -> str:
-    after, limit, resource = row["used"] + row["increase"], row["limit"], row["resource"]
-    shown = f"{show_amount(resource, after)} of {show_amount(resource, limit)}"
-    what = f"{row['node']} would be at {_percent(after, limit)} % of its {resource_words(resource)} ({shown})"
-    return f"{what}: over its limit." if after > limit else f"{what}."
-
-
-def _percent(part: int, whole: int) -> int:
-    return part * 100 // whole if whole else 999
+def _stands(who: str, resource: str, used: int, limit: int) -> str:
+    unit = unit_for(resource, (used, limit))
+    of = f"{amount_text(used, unit)} of {amount_text(limit, unit)}{SPACE}{measured(noun(resource), unit)}"
+    return f"{who} takes {of}: {phrase(resource, used - limit)} above its limit."
 
 
 def _values(payload: _Payload) -> dict[str, str]:
@@ -122,8 +97,12 @@ def _values(payload: _Payload) -> dict[str, str]:
     values["standing"] = standing_sentence(payload.get("allowed", ()))
     needs = payload.get("needs", ())
     values["needs"] = ", ".join(f"{need['minimum']} of {need['group']}" for need in needs)
-    values["ceiling"] = ", ".join(_amount(name, value) for name, value in (payload.get("ceiling") or {}).items())
+    values["ceiling"] = listed(phrase(name, value) for name, value in _scarcest(payload.get("ceiling") or {}))
     return values
+
+
+def _scarcest(amounts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(amounts.items(), key=lambda one: scarcest_first(one[0]))
 
 
 def _asks(values: Mapping[str, str]) -> str:

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from governance.admission.wording import SPACE, Unit, amount_text, plural, unit_for
 from governance.units import Money, show_amount
 from governance.web.views.parts import Moment, Number
+from governance.wording import SPACE, Unit, amount_text, plural, unit_for
 
 
 def number(resource: str, amount: int, unit: Unit | None = None, *, href: str = "") -> Number:

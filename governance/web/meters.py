@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from governance.admission.wording import SPACE, Unit, percent, resource_title, unit_for
 from governance.web.formats import number
 from governance.web.views.parts import Badge, Kind, Meter, Number, Segment
+from governance.wording import SPACE, Unit, percent, resource_title, unit_for
 
 _NEAR_PERCENT = 85  # from here on a limit is called near
 

@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from governance.admission.wording import things
 from governance.web.assets import asset
 from governance.web.views.shell import Shell
+from governance.wording import things
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from governance.admission.asking import violation_sentences
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import SPACE, amount_text, noun, percent, unit_for
 from governance.change.model import QuotaRow
+from governance.wording import SPACE, amount_text, measured, noun, unit_for, would_be
 
 _KINDS = {
     "apps/deployments": "Deployment",
@@ -67,16 +67,7 @@ def consequence(rows: Sequence[QuotaRow], titles: Mapping[str, str]) -> str:
     if not limited:
         return "No limit stands against it."
     row = max(limited, key=lambda one: (one.used + one.increase) * 1_000_000 // max(one.limit or 0, 1))
-    limit, after = row.limit or 0, row.used + row.increase
-    unit = unit_for(row.resource, (after, limit))
-    name = noun(row.resource)
-    what = f"{unit.label} of {name}" if unit.label else name
-    title = titles.get(row.node_id, row.node)
-    of = f"{amount_text(after, unit)} of {amount_text(limit, unit)}{SPACE}{what}"
-    if after > limit:
-        over = amount_text(after - limit, unit)
-        return f"{title} would take {of}: {over} more than it may."
-    return f"{title} would be at {percent(after, limit)} of its {name}: {of}."
+    return would_be(titles.get(row.node_id, row.node), row.resource, row.used, row.increase, row.limit or 0)
 
 
 def reasons(found: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> tuple[str, ...]:
@@ -96,9 +87,7 @@ def _headroom(found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     resource = found["resource"]
     unit = unit_for(resource, (found["requested"], found["used"], found["limit"]))
     requested, used, limit = (amount_text(found[one], unit) for one in ("requested", "used", "limit"))
-    name = noun(resource)
-    what = f"{unit.label} of {name}" if unit.label else name
-    title = titles.get(found["node"], found["node"])
+    what, title = measured(noun(resource), unit), titles.get(found["node"], found["node"])
     return f"{title} may take {limit}{SPACE}{what} and has {used}; {requested} more were requested."
 
 

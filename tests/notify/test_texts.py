@@ -53,25 +53,27 @@ def test_what_would_be_over_its_limit_is_told_first() -> None:
         {"node": "Radiology", "resource": GPU, "increase": 6, "used": 10, "limit": 12},
         {"node": "Radiology", "resource": "requests.cpu", "increase": 6000, "used": 41000, "limit": 120000},
     ]
-    assert quota_sentence(rows) == "Radiology would be at 133 % of its GPUs (16 of 12): over its limit."
-    assert quota_sentence(rows[2:]) == "Radiology would be at 39 % of its CPU (47 of 120)."
+    assert quota_sentence(rows) == "Radiology would take 16 of 12\u00a0GPUs: 4 more than it may."
+    assert quota_sentence(rows[2:]) == "Radiology would be at 39\u00a0% of its CPU: 47 of 120\u00a0cores of CPU."
     assert quota_sentence(rows[:1]) == "No limited quota is touched."
 
 
 def test_exactly_at_the_limit_is_not_over_it() -> None:
     row = {"node": "Radiology", "resource": GPU, "increase": 2, "used": 10, "limit": 12}
-    assert quota_sentence([row]) == "Radiology would be at 100 % of its GPUs (12 of 12)."
+    assert quota_sentence([row]) == "Radiology would be at 100\u00a0% of its GPUs: 12 of 12\u00a0GPUs."
 
 
 def test_a_limit_of_nothing_is_exceeded_without_a_division_by_it() -> None:
-    assert "over its limit" in quota_sentence([{"node": "A", "resource": GPU, "increase": 1, "used": 0, "limit": 0}])
+    assert "1 more than it may" in quota_sentence(
+        [{"node": "A", "resource": GPU, "increase": 1, "used": 0, "limit": 0}]
+    )
 
 
 def test_what_stands_above_its_limit_once_an_allowance_has_ended() -> None:
     over = {"node": "Radiology", "resource": GPU, "amount": 1, "used": 18, "limit": 17}
     within = {"node": "Imaging", "resource": "requests.cpu", "amount": 2000, "used": 9000, "limit": 9000}
-    assert allowed_sentence([over, within]) == "1 GPUs at Radiology, 2 CPU at Imaging"
-    assert standing_sentence([over, within]) == "Radiology takes 18 of 17 GPUs: 1 GPUs above its limit."
+    assert allowed_sentence([over, within]) == "1\u00a0GPU at Radiology, 2\u00a0cores of CPU at Imaging"
+    assert standing_sentence([over, within]) == "Radiology takes 18 of 17\u00a0GPUs: 1\u00a0GPU above its limit."
     assert standing_sentence([within]) == "Nothing stands above its limit now."
     assert standing_sentence([{**over, "limit": None}]) == "Nothing stands above its limit now."
 

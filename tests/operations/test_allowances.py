@@ -49,8 +49,8 @@ def test_who_asked_and_who_owns_the_project_are_told_what_stands_above_the_limit
     assert told[2].payload["allowed"] == [{"node": "Radiology", "resource": GPU, "amount": 3, "used": 20, "limit": 17}]
     text = render("allowance.ended", told[0].payload, "https://governance.example")
     said = " ".join(text.paragraphs)
-    assert "M. Lindqvist allowed 3 GPUs at Radiology above the limit" in said
-    assert "Radiology takes 20 of 17 GPUs: 3 GPUs above its limit." in said
+    assert "M. Lindqvist allowed 3\u00a0GPUs at Radiology above the limit" in said
+    assert "Radiology takes 20 of 17\u00a0GPUs: 3\u00a0GPUs above its limit." in said
     assert text.link == "https://governance.example/changes/CH-1"
 
 

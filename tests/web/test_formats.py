@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.admission.wording import listed, noun, percent, phrase, resource_title, things, unit_for
 from governance.units import Money
 from governance.web.formats import clock, day, deadline, moment, money, number, zone_of
+from governance.wording import listed, noun, percent, phrase, resource_title, things, unit_for
 
 GI = 1024**3
 GPU = "requests.nvidia.com/gpu"

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import listed, things
 from governance.change.model import OPEN, Asks, No, State, parse_number, show_number
 from governance.change.read import Standing, change_named, standing_of, waiting_for
 from governance.change.tables import ChangeRequest, Grant
@@ -30,6 +29,7 @@ from governance.web.sentences import consequence
 from governance.web.urls import with_query
 from governance.web.views.change import ChangeLine, ChangeList, ChangePage, Filter
 from governance.web.views.parts import Badge, Choice, Moment
+from governance.wording import listed, things
 
 PAGE_SIZE = 30
 _URGENT = timedelta(hours=4)

@@ -14,7 +14,6 @@ from sqlmodel import Session, col, select
 
 from governance.admission.asking import asks_of, labels_of
 from governance.admission.tables import DecisionRow
-from governance.admission.wording import SPACE, percent, resource_title, scarcest_first, things, unit_for
 from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import BadInput, Forbidden, NotFound
@@ -29,6 +28,7 @@ from governance.web.urls import with_query
 from governance.web.views.change import Filter
 from governance.web.views.decision import DecisionLine, DecisionList, DecisionPage, QuotaFact, Reason
 from governance.web.views.parts import Badge, Choice, Difference, Event, Fact
+from governance.wording import SPACE, percent, resource_title, scarcest_first, things, unit_for
 
 PAGE_SIZE = 30
 SHORT_ID = 8

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from governance.admission.wording import things
 from governance.change.freezes import freezes_between
 from governance.change.model import Asks
 from governance.change.read import Standing, asked_by, waiting_for
@@ -20,6 +19,7 @@ from governance.web.sentences import consequence
 from governance.web.views.change import ChangeLine
 from governance.web.views.home import DepartmentMeter, Home, Waiting
 from governance.web.views.parts import Freeze
+from governance.wording import things
 
 _WAITING_SHOWN = 5
 _MINE_SHOWN = 5

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from governance.admission.wording import things
 from governance.errors import NotFound
 from governance.notify.email import plain
 from governance.notify.tables import OutboxMessage
@@ -14,6 +13,7 @@ from governance.notify.texts import render
 from governance.web.reader import Reader
 from governance.web.views.other import Mail, Mails
 from governance.web.views.parts import Badge
+from governance.wording import things
 
 _SHOWN = 100
 _KEPT = Badge("Kept here", "mail", "neutral")

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from governance.admission.wording import scarcest_first
 from governance.change.model import QuotaRow
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
@@ -18,6 +17,7 @@ from governance.web.meters import meter
 from governance.web.reader import Nodes, href_of
 from governance.web.views.change import NodeMeters
 from governance.web.views.parts import Meter
+from governance.wording import scarcest_first
 
 _PRESSED = 750_000  # of a million: from three quarters on a limit is shown without asking
 _PRESSED_LEAST = 2  # so many are shown in any case

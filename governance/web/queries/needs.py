@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from governance.admission.wording import listed, things
 from governance.change.circle import Circle
 from governance.change.model import State
 from governance.change.read import Standing
@@ -16,6 +15,7 @@ from governance.identity.tables import Person
 from governance.policy.model import Need
 from governance.web.reader import Nodes, Reader
 from governance.web.views import parts
+from governance.wording import listed, things
 
 _NAMED = 3  # more people than these are counted, not named
 

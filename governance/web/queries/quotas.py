@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from governance.admission.wording import SPACE, amount_text, noun, percent, phrase, resource_title, unit_for
 from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import Forbidden, NotFound
@@ -22,6 +21,7 @@ from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.sentences import kind_title
 from governance.web.views.parts import Badge, Fact, Number
 from governance.web.views.quota import ChargeLine, NodePage, QuotaRow, QuotaTree, TreeNode
+from governance.wording import SPACE, amount_text, measured, noun, percent, phrase, resource_title, unit_for
 
 _TREE_METERS = 2
 _CHARGES_SHOWN = 50
@@ -116,8 +116,7 @@ def _node_sentence(node: Node, rows: tuple[Usage, ...], nodes: Nodes) -> str:
     row = max(limited, key=fullness)
     limit, hard = limit_of(row) or 0, row.hard or 0
     unit = unit_for(row.resource, (row.used, limit, hard))
-    name = noun(row.resource)
-    what = f"{unit.label} of {name}" if unit.label else name
+    what = measured(noun(row.resource), unit)
     said = (
         f"{node.title} takes {amount_text(row.used, unit)} of the {amount_text(limit, unit)}{SPACE}{what} that it may"
     )

@@ -9,7 +9,6 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from governance.admission.wording import Unit, resource_title, unit_for
 from governance.change.model import Asks, No, Terms, Yes
 from governance.change.read import Standing
 from governance.change.tables import ChangeRequest
@@ -20,6 +19,7 @@ from governance.web.queries.asks import end_of
 from governance.web.reader import Reader
 from governance.web.views.change import Ask, ReviewForm
 from governance.web.views.parts import Problem
+from governance.wording import Unit, resource_title, unit_for
 
 _AMOUNT = re.compile(r"[0-9][0-9,]{0,17}(\.[0-9]{1,6})?", re.ASCII)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, or_, select
 
-from governance.admission.wording import things
 from governance.identity.model import Permission, allows_somewhere
 from governance.identity.tables import Person
 from governance.web.queries import changes, decisions
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.urls import with_query
 from governance.web.views.other import Hit, Search
+from governance.wording import things
 
 _SHOWN = 8
 _LENGTH_MAX = 200

@@ -129,6 +129,25 @@ def phrase(resource: str, amount: int, *, more: bool = False) -> str:
     return f"{value}{SPACE}{extra}{name[:-1] if amount == 1 and name.endswith('s') else name}"
 
 
+def would_be(who: str, resource: str, used: int, increase: int, limit: int) -> str:
+    """What a request would do to a limit: `Radiology would be at 94 % of its GPUs: 16 of 17 GPUs.`
+
+    Args:
+        who: the department or project, as people call it.
+    """
+    after = used + increase
+    unit, name = unit_for(resource, (after, limit)), noun(resource)
+    of = f"{amount_text(after, unit)} of {amount_text(limit, unit)}{SPACE}{measured(name, unit)}"
+    if after > limit:
+        return f"{who} would take {of}: {amount_text(after - limit, unit)} more than it may."
+    return f"{who} would be at {percent(after, limit)} of its {name}: {of}."
+
+
+def measured(name: str, unit: Unit) -> str:
+    """What a number counts: `GPUs`, or `GiB of memory`."""
+    return f"{unit.label} of {name}" if unit.label else name
+
+
 def plural(word: str, *, one: bool) -> str:
     """The word as it is, or with an s."""
     return word if one else f"{word}s"
