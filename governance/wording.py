@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -143,6 +143,18 @@ def would_be(who: str, resource: str, used: int, increase: int, limit: int) -> s
     return f"{who} would be at {percent(after, limit)} of its {name}: {of}."
 
 
+def group_title(group: str, titles: Mapping[str, str] | None = None) -> str:
+    """`Platform` for the group platform; for approver@radiology what people call that node, or its name.
+
+    Args:
+        titles: names of nodes as groups name them, to what people call them.
+    """
+    node = group.removeprefix("approver@")
+    if node != group:
+        return (titles or {}).get(node, node)
+    return group.replace("-", " ").capitalize()
+
+
 def measured(name: str, unit: Unit) -> str:
     """What a number counts: `GPUs`, or `GiB of memory`."""
     return f"{unit.label} of {name}" if unit.label else name
@@ -155,7 +167,7 @@ def plural(word: str, *, one: bool) -> str:
 
 def things(count: int, word: str) -> str:
     """`1 person`, `3 changes`: a count with its noun."""
-    irregular = {"person": "people", "entry": "entries"}
+    irregular = {"person": "people", "entry": "entries", "emergency": "emergencies"}
     return f"{count:,}{SPACE}{word if count == 1 else irregular.get(word, f'{word}s')}"
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
-from governance.change.model import Asks, No, show_number
+from governance.change.model import Asks, No, State, show_number
 from governance.change.read import Standing, standing_of
 from governance.change.tables import ChangeRequest
 from governance.change.tally import NeedCount
@@ -64,6 +64,7 @@ class ChangeShown(BaseModel):
     decide_by: datetime
     valid_from: datetime
     valid_until: datetime
+    review_due_at: datetime | None
 
 
 class ChangeExplained(ChangeShown):
@@ -91,7 +92,9 @@ def shown(change: ChangeRequest, requester: str) -> ChangeShown:
 def explained(session: Session, change: ChangeRequest, principal: Principal, now: datetime) -> ChangeExplained:
     """A change with everything that its approvers see, as this person sees it."""
     asks, standing = Asks.from_dict(change.asks), standing_of(session, change, now)
-    allowed = standing.may_review(principal.person_id, now)
+    afterwards = change.state == State.POST_REVIEW
+    who = principal.person_id
+    allowed = standing.may_review_afterwards(who) if afterwards else standing.may_review(who, now)
     said = {one.person_id for one in standing.reviews}
     names = _names(session, said | standing.circle.people.keys() | {change.requester_id})
     grant = standing.grant

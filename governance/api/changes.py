@@ -21,7 +21,7 @@ from governance.change import endings, questions
 from governance.change.decide import decide
 from governance.change.emergency import break_glass, review_emergency
 from governance.change.model import Asks, Denial, Terms, Verdict
-from governance.change.read import change_named
+from governance.change.read import change_named, reviews_waiting_for, standing_of, waiting_for
 from governance.change.submit import submit
 from governance.change.tables import ChangeRequest
 from governance.db.session import reading, transaction
@@ -117,7 +117,7 @@ def list_changes(
         query = query.where(col(ChangeRequest.number) < before)
     with reading(request.app.state.engine) as session:
         if not allows_everywhere(principal, Permission.CHANGE_READ):
-            query = query.where(_visible(session, principal))
+            query = query.where(_visible(session, principal, request.app.state.clock()))
         rows = session.exec(query.order_by(col(ChangeRequest.number).desc()).limit(limit + 1)).all()
     return page_of(rows, limit, lambda row: str(row[0].number), lambda row: shown(*row))
 
@@ -167,7 +167,8 @@ def show(request: Request, number: Number, principal: Reader) -> ChangeExplained
     """One change with what it asks for, whose approval it needs, and who said what."""
     state = request.app.state
     with reading(state.engine) as session:
-        return explained(session, _change(session, number, principal), principal, state.clock())
+        now = state.clock()
+        return explained(session, _change(session, number, principal, now), principal, now)
 
 
 @router.post("/changes/{number}/approve")
@@ -238,8 +239,9 @@ def review(request: Request, number: Number, body: Said, principal: Reviewer) ->
 def _at(request: Request, number: str, principal: Principal) -> Iterator[tuple[Session, ChangeRequest, datetime]]:
     """A transaction around a change that the caller may see; it is committed before the answer leaves."""
     state = request.app.state
+    now = state.clock()
     with transaction(state.engine) as session:
-        yield session, _change(session, number, principal), state.clock()
+        yield session, _change(session, number, principal, now), now
 
 
 def _decide(
@@ -264,7 +266,7 @@ def _require_at(session: Session, project_id: UUID, principal: Principal, permis
         raise Forbidden(f"{principal.display_name} may not do this for this project: {permission.doc}")
 
 
-def _visible(session: Session, principal: Principal) -> ColumnElement[bool]:
+def _visible(session: Session, principal: Principal, now: datetime) -> ColumnElement[bool]:
     """The changes that the caller asked for, was the actor of, may speak on, or sees by a role at their project."""
     named = [cast(ChangeRequest.rules, Text).contains(f'"{group}"', autoescape=True) for group in principal.groups]
     candidates = session.exec(select(ChangeRequest).where(or_(false(), *named))).all() if named else ()
@@ -273,7 +275,19 @@ def _visible(session: Session, principal: Principal) -> ColumnElement[bool]:
         col(ChangeRequest.requester_id) == principal.person_id,
         col(ChangeRequest.actor_id) == principal.person_id,
         col(ChangeRequest.id).in_([one.id for one in candidates if _concerns(one, principal)]),
+        col(ChangeRequest.id).in_(_stands_in(session, principal, now)),
     )
+
+
+def _stands_in(session: Session, principal: Principal, now: datetime) -> list[UUID]:
+    """What waits for somebody who acts for another: they see it without a role of their own, and nothing else."""
+    if not principal.acts_for:
+        return []
+    waiting = (
+        waiting_for(session, principal.person_id, now),
+        reviews_waiting_for(session, principal.person_id, now),
+    )
+    return [standing.change.id for those in waiting for standing in those]
 
 
 def _denial(session: Session, decision_id: UUID, principal: Principal) -> Denial:
@@ -290,13 +304,14 @@ def _concerns(change: ChangeRequest, principal: Principal) -> bool:
     return any(need["group"] in principal.groups for need in change.rules)
 
 
-def _change(session: Session, number: str, principal: Principal) -> ChangeRequest:
+def _change(session: Session, number: str, principal: Principal, now: datetime) -> ChangeRequest:
     """The change, if the caller may see it; one that they may not see is answered as one that is not there."""
     change = change_named(session, number if number.upper().startswith("CH-") else f"CH-{number}")
     if not (
         allows_everywhere(principal, Permission.CHANGE_READ)
         or _concerns(change, principal)
         or change.project_id in nodes_under(session, principal, Permission.CHANGE_READ)
+        or (principal.acts_for and standing_of(session, change, now).speaks(principal.person_id))
     ):
         raise NotFound(f"There is no change {number}.", field="change", remedy="Write it like CH-1042.")
     return change

@@ -7,18 +7,16 @@ is overdue, neither its requester nor its project can do this again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from governance.audit.log import record
 from governance.change.circle import circle_of, reviewable
 from governance.change.decide import check_note, check_version, lock_change, move
 from governance.change.grants import grant_for
-from governance.change.model import AS_ASKED, Clocks, Denial, No, State, Step, may_review, show_number
+from governance.change.model import AS_ASKED, Clocks, Denial, No, State, Step, may_review_afterwards, show_number
 from governance.change.submit import check_words, lock_numbers, needs_of, new_change, open_change, record_submission
 from governance.change.tables import ChangeRequest, Grant, Review
 from governance.change.telling import tell
@@ -55,7 +53,7 @@ def break_glass(
     if not denial.askable:
         raise BadInput("This denial cannot be answered by an exception.", field="decision")
     lock_numbers(session)
-    _check_none_overdue(session, denial, person_id, now)
+    _check_none_overdue(session, denial.project_id, person_id, now)
     _supersede_pending(session, denial, person_id, now)
     needs = needs_of(session, denial)
     until = now + timedelta(hours=hours)
@@ -65,8 +63,9 @@ def break_glass(
     grant = grant_for(change, AS_ASKED)
     session.add(grant)
     session.flush()
-    record_submission(session, change, "change.break_glass", now, request_id)
     circle = circle_of(session, needs, person_id, denial.actor_id, now)
+    skipped = sorted(person.name for person in circle.people.values())
+    record_submission(session, change, "change.break_glass", now, request_id, {"skipped": skipped})
     tell(
         session,
         change,
@@ -91,8 +90,8 @@ def review_emergency(
     """The review after an emergency: one of those who were skipped says what they make of it, and closes it.
 
     Raises:
-        NotFound, StaleVersion; BadInput: no note; Forbidden: this person was not asked, or asked themselves; Conflict:
-        there is nothing to review yet, or any more.
+        NotFound, StaleVersion; BadInput: no note; Forbidden: this person was not skipped, or asked themselves, or there
+        is nothing to review yet, or any more.
     """
     change = lock_change(session, change_id)
     check_version(change, expected_version)
@@ -102,8 +101,7 @@ def review_emergency(
     check_note(note)
     needs = [Need(**need) for need in change.rules]
     circle = circle_of(session, needs, change.requester_id, change.actor_id, now)
-    asked = replace(reviewable(change, circle), state=State.PENDING, decide_by=now + REVIEW_WITHIN)
-    allowed = may_review(asked, person_id, now)
+    allowed = may_review_afterwards(reviewable(change, circle), person_id)
     if isinstance(allowed, No):
         raise Forbidden(allowed.reason)
     before = change.state
@@ -137,17 +135,19 @@ def overdue_reviews(session: Session, now: datetime) -> list[ChangeRequest]:
     return list(session.exec(query.order_by(col(ChangeRequest.number))))
 
 
-def _check_none_overdue(session: Session, denial: Denial, person_id: UUID, now: datetime) -> None:
-    query = select(ChangeRequest.number).where(
-        ChangeRequest.kind == "emergency",
-        ChangeRequest.state != State.CLOSED,
-        col(ChangeRequest.review_due_at) <= now,
-        or_(col(ChangeRequest.project_id) == denial.project_id, col(ChangeRequest.requester_id) == person_id),
+def overdue_before(session: Session, project_id: UUID, person_id: UUID, now: datetime) -> ChangeRequest | None:
+    """The earlier emergency whose overdue review keeps this person, or this project, from the next one."""
+    theirs = (
+        one for one in overdue_reviews(session, now) if one.project_id == project_id or one.requester_id == person_id
     )
-    overdue = session.exec(query.order_by(col(ChangeRequest.number))).first()
+    return next(theirs, None)
+
+
+def _check_none_overdue(session: Session, project_id: UUID, person_id: UUID, now: datetime) -> None:
+    overdue = overdue_before(session, project_id, person_id, now)
     if overdue is not None:
         raise Conflict(
-            f"The review of {show_number(overdue)}, an earlier emergency, is overdue.",
+            f"The review of {show_number(overdue.number)}, an earlier emergency, is overdue.",
             remedy="Have it reviewed first, or ask for a change in the ordinary way.",
         )
 

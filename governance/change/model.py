@@ -19,6 +19,7 @@ from uuid import UUID
 from governance.errors import BadInput
 from governance.policy.model import Need
 from governance.units import EMPTY, ResourceList
+from governance.wording import group_title, listed
 
 REASON_LENGTH_MAX = 2000
 REFERENCE_LENGTH_MAX = 200
@@ -308,19 +309,45 @@ class Reviewable:
 
 def may_review(change: Reviewable, person_id: UUID, now: datetime) -> Yes | No:
     """Whether this person's approval or rejection would count. The requester, the actor and their delegates never."""
-    if person_id == change.requester_id:
-        return No("You asked for this change, so someone else must decide it.")
-    if person_id == change.actor_id:
-        return No("This change was made in your name on the cluster, so someone else must decide it.")
-    if person_id in change.delegates:
-        return No("You act for the person who asked for this change, so someone else must decide it.")
-    if not any(person_id in group for group in change.members.values()):
-        return No(f"You may not speak for {_and(sorted(change.members))}, whose approval is needed.")
+    if part := _own_part(change, person_id):
+        return No(f"{part}, so someone else must decide it.")
+    if not _speaks(change, person_id):
+        return No(f"You may not speak for {_groups(change)}, whose approval is needed.")
     if change.state is not State.PENDING:
         return No(f"This change is {STATE_WORDS[change.state]}, so there is nothing left to decide.")
     if now >= change.decide_by:
         return No("The time to decide this change is over; it can be asked for again.")
     return Yes()
+
+
+def may_review_afterwards(emergency: Reviewable, person_id: UUID) -> Yes | No:
+    """Whether this person can close an emergency with a review: one of those who were skipped, once it has ended."""
+    if part := _own_part(emergency, person_id):
+        return No(f"{part}, so someone else must review it.")
+    if not _speaks(emergency, person_id):
+        return No(f"You may not speak for {_groups(emergency)}, who were skipped, so you cannot review it.")
+    if emergency.state in OPEN:
+        return No("It can be reviewed as soon as it was used, or its time is over.")
+    if emergency.state is not State.POST_REVIEW:
+        return No(f"This change is {STATE_WORDS[emergency.state]}, so there is nothing left to review.")
+    return Yes()
+
+
+def _own_part(change: Reviewable, person_id: UUID) -> str:
+    """What keeps the person from judging it: their own part in it; empty if they have none."""
+    if person_id == change.requester_id:
+        return "You asked for this change"
+    if person_id == change.actor_id:
+        return "This change was made in your name on the cluster"
+    return "You act for the person who asked for this change" if person_id in change.delegates else ""
+
+
+def _speaks(change: Reviewable, person_id: UUID) -> bool:
+    return any(person_id in group for group in change.members.values())
+
+
+def _groups(change: Reviewable) -> str:
+    return listed(group_title(one) for one in sorted(change.members))
 
 
 STATE_WORDS: Mapping[State, str] = {state: state.value.replace("_", " ") for state in State}
@@ -335,7 +362,3 @@ def parse_number(text: str) -> int | None:
     """The number in `CH-1042`; None for anything else."""
     match = re.fullmatch(r"(?i:CH-)([1-9][0-9]{0,8})", text.strip(), re.ASCII)
     return int(match[1]) if match else None
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from governance.change.circle import Circle, circle_of, reviewable
 from governance.change.decide import reviews_of
-from governance.change.model import No, State, Yes, may_review, parse_number
+from governance.change.model import No, State, Yes, may_review, may_review_afterwards, parse_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.change.tally import ReviewValue, Tally, tally
 from governance.errors import NotFound
@@ -30,6 +30,14 @@ class Standing:
     def may_review(self, person_id: UUID, now: datetime) -> Yes | No:
         """Whether this person may decide it now, or the sentence that says why not."""
         return may_review(reviewable(self.change, self.circle), person_id, now)
+
+    def may_review_afterwards(self, person_id: UUID) -> Yes | No:
+        """Whether this person may review this emergency now, or the sentence that says why not."""
+        return may_review_afterwards(reviewable(self.change, self.circle), person_id)
+
+    def speaks(self, person_id: UUID) -> bool:
+        """Whether this person may speak for a group that is needed, or stands in for somebody who may."""
+        return any(person_id in those for those in self.circle.speaking().values())
 
     def can_decide(self, group: str) -> frozenset[UUID]:
         """Who can speak for a group and has not decided yet."""
@@ -70,6 +78,17 @@ def waiting_for(session: Session, person_id: UUID, now: datetime) -> list[Standi
         for standing in (standing_of(session, change, now) for change in pending)
         if isinstance(standing.may_review(person_id, now), Yes)
         and not any(one.person_id == person_id and one.verdict == "approve" for one in standing.reviews)
+    ]
+
+
+def reviews_waiting_for(session: Session, person_id: UUID, now: datetime) -> list[Standing]:
+    """The emergencies that this person may review now, those first whose review is due first."""
+    query = select(ChangeRequest).where(ChangeRequest.state == State.POST_REVIEW)
+    ended = session.exec(query.order_by(col(ChangeRequest.review_due_at), col(ChangeRequest.number)))
+    return [
+        standing
+        for standing in (standing_of(session, change, now) for change in ended)
+        if isinstance(standing.may_review_afterwards(person_id), Yes)
     ]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -162,8 +163,15 @@ def new_change(
     return change
 
 
-def record_submission(session: Session, change: ChangeRequest, action: str, now: datetime, request_id: str) -> None:
-    """The audit event of a change that was just made."""
+def record_submission(
+    session: Session,
+    change: ChangeRequest,
+    action: str,
+    now: datetime,
+    request_id: str,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """The audit event of a change that was just made; `more` is told of it beside what stands in its row."""
     record(
         session,
         session.get_one(Person, change.requester_id).name,
@@ -181,6 +189,7 @@ def record_submission(session: Session, change: ChangeRequest, action: str, now:
             "needs": change.rules,
             "valid_from": change.valid_from,
             "valid_until": change.valid_until,
+            **(more or {}),
         },
         request_id=request_id,
         at=now,

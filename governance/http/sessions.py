@@ -94,7 +94,7 @@ def open_session(
 def find_session(session: Session, token: str, now: datetime) -> Open | None:
     """Who is signed in under this cookie, with all rights, in one read; None if nobody (any more)."""
     query = sa_select(WebSession, Person).join(Person, col(Person.id) == col(WebSession.person_id))
-    rows = session.execute(with_holdings(query.where(col(WebSession.token_hash) == digest(token)))).all()
+    rows = session.execute(with_holdings(query.where(col(WebSession.token_hash) == digest(token)), now)).all()
     if not rows or rows[0].WebSession.expires_at <= now or not rows[0].Person.active:
         return None
     return Open(principal_from(rows, signed_in_by="session"), rows[0].WebSession.csrf_token)

@@ -1,6 +1,7 @@
 """Who somebody is to this service, and what they may do where. Pure.
 
-Deny by default: a permission is had only through a role at a node of the path (or, for reviews, through a group).
+Deny by default: a permission is had only through a role at a node of the path (or, for reviews, through a group, or for
+somebody whom one stands in for).
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ _READS = frozenset({Permission.QUOTA_READ, Permission.DECISION_READ, Permission.
 _EVERYBODY = frozenset({Permission.PROFILE, Permission.TOKEN_OWN})
 _APPROVES = frozenset({Permission.CHANGE_REVIEW, Permission.CHANGE_BREAK_GLASS})
 _BY_GROUP = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW, Permission.DECISION_READ})
+_BY_DELEGATION = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW})
 _NEVER_APPROVES = frozenset({Role.ADMIN, Role.SERVICE})
 
 _GRANTS: dict[Role, frozenset[Permission]] = {
@@ -105,6 +107,7 @@ class Principal:
     signed_in_by: SignedInBy
     scopes: frozenset[str] | None = None
     token_id: UUID | None = None
+    acts_for: frozenset[UUID] = frozenset()  # the people for whom they act now
 
 
 def never_approves(roles: frozenset[Role]) -> bool:
@@ -132,14 +135,15 @@ def allows_everywhere(principal: Principal, permission: Permission) -> bool:
 
 
 def allows_somewhere(principal: Principal, permission: Permission) -> bool:
-    """Whether there is any node, or any approval group, for which the principal may do this.
+    """Whether there is any node, any approval group, or anybody they act for, for which the principal may do this.
 
-    Opens a route; the use case behind it still asks `allows` for the node in hand, or whether the person is a member.
+    Opens a route; the use case behind it still asks `allows` for the node in hand, or whether the person may speak.
     """
     if _barred(principal, permission):
         return False
     by_group = permission in _BY_GROUP and bool(principal.groups)
-    return permission in _EVERYBODY or by_group or bool(_holding(principal, permission))
+    by_delegation = permission in _BY_DELEGATION and bool(principal.acts_for)
+    return permission in _EVERYBODY or by_group or by_delegation or bool(_holding(principal, permission))
 
 
 def nodes_allowing(principal: Principal, permission: Permission) -> frozenset[str]:

@@ -57,16 +57,21 @@ def known_person(session: Session, subject: str, verified_email: str | None) -> 
 
 
 def principal_of(
-    session: Session, person: Person, *, signed_in_by: SignedInBy = "session", scopes: frozenset[str] | None = None
+    session: Session,
+    person: Person,
+    now: datetime,
+    *,
+    signed_in_by: SignedInBy = "session",
+    scopes: frozenset[str] | None = None,
 ) -> Principal:
-    """The person with every role and group that they hold now, in one read."""
-    rows = session.execute(with_holdings(sa_select(Person).where(col(Person.id) == person.id))).all()
+    """The person with every role and group that they hold now, and those for whom they act, in one read."""
+    rows = session.execute(with_holdings(sa_select(Person).where(col(Person.id) == person.id), now)).all()
     return principal_from(rows, signed_in_by=signed_in_by, scopes=scopes)
 
 
-def with_holdings(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The query, which must select Person, with one row per role and group that the person holds, so that sign-in
-    state and rights come in one read. Feed its rows to `principal_from`."""
+def with_holdings(query: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[Any, ...]]:
+    """The query, which must select Person, with one row per role and group that the person holds, and per person for
+    whom they act now, so that sign-in state and rights come in one read. Feed its rows to `principal_from`."""
     held = union_all(
         sa_select(
             col(RoleBinding.person_id),
@@ -82,6 +87,13 @@ def with_holdings(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
             cast(null(), Uuid).label("node_id"),
             cast(null(), Uuid).label("parent_id"),
         ),
+        sa_select(
+            col(Delegation.delegate_id).label("person_id"),
+            literal("acts for").label("what"),
+            literal("").label("name"),
+            col(Delegation.person_id).label("node_id"),
+            cast(null(), Uuid).label("parent_id"),
+        ).where(col(Delegation.valid_from) <= now, col(Delegation.valid_until) > now),
     ).subquery("held")
     return query.outerjoin(held, held.c.person_id == Person.id).add_columns(
         held.c.what.label("held_what"),
@@ -112,6 +124,7 @@ def principal_from(
             if row.held_what == "role"
         ),
         groups=frozenset(row.held_name for row in rows if row.held_what == "group"),
+        acts_for=frozenset(row.held_node for row in rows if row.held_what == "acts for"),
         signed_in_by=signed_in_by,
         scopes=scopes,
         token_id=token_id,

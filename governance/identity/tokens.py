@@ -109,7 +109,7 @@ def lookup(session: Session, secret: str, now: datetime) -> Found | None:
         return None
     hashed = digest(secret)
     query = sa_select(ApiToken, Person).join(Person, col(Person.id) == col(ApiToken.person_id))
-    rows = session.execute(with_holdings(query.where(col(ApiToken.token_hash) == hashed))).all()
+    rows = session.execute(with_holdings(query.where(col(ApiToken.token_hash) == hashed), now)).all()
     if not rows or not hmac.compare_digest(rows[0].ApiToken.token_hash, hashed):
         return None
     token: ApiToken = rows[0].ApiToken

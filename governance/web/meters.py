@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from governance.web.formats import number
@@ -16,6 +17,7 @@ def meter(
     *,
     used: int,
     held: int = 0,
+    kept: int = 0,
     adds: int = 0,
     hard: int | None = None,
     borrowable: int = 0,
@@ -27,15 +29,16 @@ def meter(
 
     Args:
         used: what confirmed charges take; `held` what reservations take that were not seen running yet.
+        kept: what is guaranteed to nodes below and not used by them, so that nobody else may have it.
         adds: what the request at hand would add.
         hard: the hard limit; None draws no limit.
         borrowable: what may be borrowed from the parent beyond the hard limit.
         allowance: what approved overruns add to the limit while they last.
     """
-    total = used + held + adds
+    total = used + held + kept + adds
     limit = None if hard is None else hard + borrowable + allowance
     width = max(total, limit or 0, hard or 0, 1)
-    unit = unit_for(resource, (used, held, adds, hard or 0, borrowable, allowance))
+    unit = unit_for(resource, (used, held, kept, adds, hard or 0, borrowable, allowance))
     name = title or resource_title(resource)
 
     def show(amount: int) -> Number:
@@ -44,14 +47,15 @@ def meter(
     return Meter(
         title=name,
         resource=resource,
-        sentence=_sentence(name, unit, resource, used, held, adds, hard, borrowable, allowance),
+        sentence=_sentence(name, unit, resource, used, held, kept, adds, hard, borrowable, allowance),
         used=show(used),
         held=show(held) if held else None,
+        kept=show(kept) if kept else None,
         adds=show(adds) if adds else None,
         hard=None if hard is None else show(hard),
         borrowable=show(borrowable) if borrowable else None,
         allowance=show(allowance) if allowance else None,
-        segments=_segments(used, held, adds, limit, width),
+        segments=_segments({"used": used, "held": held, "kept": kept, "adds": adds}, limit, width),
         hard_at=None if hard is None else _percent(hard, width),
         borrow_width=_percent(borrowable + allowance, width) if borrowable + allowance else None,
         share="" if limit is None else percent(total, limit),
@@ -64,12 +68,11 @@ def _percent(part: int, whole: int) -> str:
     return f"{Decimal(part) * 100 / whole:.2f}"
 
 
-def _segments(used: int, held: int, adds: int, limit: int | None, width: int) -> tuple[Segment, ...]:
+def _segments(parts: Mapping[Kind, int], limit: int | None, width: int) -> tuple[Segment, ...]:
     """The pieces from left to right; what lies beyond the limit is drawn as over, whatever it is."""
     pieces: list[Segment] = []
     start = 0
-    parts: tuple[tuple[Kind, int], ...] = (("used", used), ("held", held), ("adds", adds))
-    for kind, amount in parts:
+    for kind, amount in parts.items():
         within = amount if limit is None else max(0, min(amount, limit - start))
         if within:
             pieces.append(Segment(kind, _percent(start, width), _percent(within, width)))
@@ -97,6 +100,7 @@ def _sentence(
     resource: str,
     used: int,
     held: int,
+    kept: int,
     adds: int,
     hard: int | None,
     borrowable: int,
@@ -109,6 +113,8 @@ def _sentence(
     parts = [f"{show(used)} used"]
     if held:
         parts.append(f"{show(held)} reserved")
+    if kept:
+        parts.append(f"{show(kept)} guaranteed to others")
     if adds:
         parts.append(f"{show(adds)} more asked for")
     limit = "no limit" if hard is None else f"limit {show(hard)}"

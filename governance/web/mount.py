@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from governance.policy.model import Rule
 from governance.settings import Settings
 from governance.web import assets, signin
-from governance.web.pages import asks, changes, mails, reading
+from governance.web.pages import asks, changes, emergencies, mails, reading
 from governance.web.pages.errors import error_page
 from governance.web.pages.frame import Pages
 from governance.web.pages.signing_in import sign_in_page
@@ -33,7 +33,7 @@ def mount_pages(
     shown = (*ENTRIES, *entries, *((MAILS,) if demo else ()))
     app.state.pages = Pages(rules=rules, entries=shown, demo=demo)
     app.state.error_page = error_page
-    for router in (assets.router, reading.router, changes.router, asks.router):
+    for router in (assets.router, reading.router, changes.router, asks.router, emergencies.router):
         app.include_router(router)
     if demo:
         app.include_router(mails.router)

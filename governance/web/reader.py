@@ -104,6 +104,11 @@ class Nodes:
         return roots[0].title if roots else ""
 
 
+def href_for(node: Node, nodes: Nodes, reader: Reader) -> str:
+    """The same for a reader who may open it; empty for whoever may not."""
+    return href_of(node) if node.id in nodes.visible(reader.principal, Permission.QUOTA_READ) else ""
+
+
 def href_of(node: Node) -> str:
     """The page of a department or project."""
     return f"/quotas/{node.kind}/{node.name}"

@@ -239,7 +239,7 @@ def _demo_people(request: Request) -> tuple[DemoPerson, ...]:
         return tuple(
             DemoPerson(one.name, one.display_name, tuple(sorted({held.role for held in principal.roles})))
             for one in people.active_people(session)
-            for principal in [people.principal_of(session, one)]
+            for principal in [people.principal_of(session, one, state.clock())]
         )
 
 

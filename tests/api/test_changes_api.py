@@ -12,8 +12,9 @@ from governance import clock
 from governance.db.session import transaction
 from governance.identity.people import person_by_name
 from governance.identity.tables import Node, RoleBinding
-from tests.api.conftest import Api
+from tests.api.conftest import Api, token_of
 from tests.api.rows import GPU, deny
+from tests.identity import delegates
 
 
 def ask(api: Api, decision: UUID, person: str = "okafor", **wish: object) -> httpx.Response:
@@ -69,6 +70,34 @@ def test_nobody_approves_what_they_asked_for_or_may_not_decide(api: Api, asked: 
         answer = say(api, person, "approve")
         assert answer.status_code in {403, 404}, person
     assert api.call("okafor", "GET", "/changes/CH-1").json()["state"] == "pending"
+
+
+def test_a_delegate_without_a_role_sees_what_waits_for_them_and_decides_it_and_nothing_else(
+    api: Api, asked: dict[str, Any]
+) -> None:
+    delegates.hire(api.engine)
+    api.tokens["stand-in"] = token_of(api.engine, "stand-in")
+    assert api.call("stand-in", "GET", "/changes").status_code == 403
+    delegates.act_for(api.engine, "lindqvist")
+    assert [one["number"] for one in api.call("stand-in", "GET", "/changes").json()["items"]] == ["CH-1"]
+    shown = api.call("stand-in", "GET", "/changes/CH-1").json()
+    assert shown["may_review"] is True
+    for path in ("/quota/tree", "/decisions", f"/decisions/{asked['decision_id']}"):
+        assert api.call("stand-in", "GET", path).status_code == 403, path
+    assert say(api, "stand-in", "revoke", note="No.").status_code == 403
+    done = say(api, "stand-in", "approve").json()
+    assert [(one["person"], one["verdict"]) for one in done["reviews"]] == [("Dr. S. Stand-In", "approve")]
+    assert done["state"] == "approved"
+
+
+def test_a_delegate_does_not_see_what_the_person_they_act_for_cannot_decide(api: Api, asked: dict[str, Any]) -> None:
+    assert asked["number"] == "CH-1"
+    delegates.hire(api.engine)
+    api.tokens["stand-in"] = token_of(api.engine, "stand-in")
+    delegates.act_for(api.engine, "moreau")
+    assert api.call("stand-in", "GET", "/changes").json()["items"] == []
+    assert api.call("stand-in", "GET", "/changes/CH-1").status_code == 404
+    assert say(api, "stand-in", "approve").status_code == 404
 
 
 def test_a_rejection_needs_a_note(api: Api, asked: dict[str, Any]) -> None:

@@ -91,7 +91,7 @@ def test_what_was_never_approved_is_never_used_and_what_is_used_is_not_taken_bac
         (REQUESTER, "You asked for this change"),
         (ACTOR, "in your name"),
         (DELEGATE, "You act for"),
-        (STRANGER, "You may not speak for platform"),
+        (STRANGER, "You may not speak for Platform"),
     ],
 )
 def test_these_people_may_not_review_and_are_told_why(person: object, why: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from governance.db.types import new_id
@@ -10,16 +11,22 @@ GUIDE = Path(__file__).parents[2] / "docs" / "access.md"
 ROW = re.compile(r"^\| `([a-z:-]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
-def may(permission: Permission, *roles: Role, groups: frozenset[str] = frozenset()) -> bool:
-    held = frozenset(RoleAt(role, "clinic", root=True) for role in roles)
-    return allows_somewhere(Principal(new_id(), "x", "X", "x@x", "UTC", held, groups, "session"), permission)
+SOMEBODY = Principal(new_id(), "x", "X", "x@x", "UTC", frozenset(), frozenset(), "session")
+MEMBER = replace(SOMEBODY, groups=frozenset({"x"}))
+DELEGATE = replace(SOMEBODY, acts_for=frozenset({new_id()}))
+
+
+def holder(role: Role) -> Principal:
+    return replace(SOMEBODY, roles=frozenset({RoleAt(role, "clinic", root=True)}))
 
 
 def by_the_code(permission: Permission) -> str:
-    if may(permission):
+    if allows_somewhere(SOMEBODY, permission):
         return "everybody"
-    roles = [role.value for role in Role if may(permission, role)]
-    return ", ".join([*roles, *(["members of an approval group"] if may(permission, groups=frozenset({"x"})) else [])])
+    roles = [role.value for role in Role if allows_somewhere(holder(role), permission)]
+    member = ["members of an approval group"] if allows_somewhere(MEMBER, permission) else []
+    delegate = ["delegates"] if allows_somewhere(DELEGATE, permission) else []
+    return ", ".join([*roles, *member, *delegate])
 
 
 def test_the_guide_tells_of_each_permission_as_it_is() -> None:

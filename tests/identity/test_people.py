@@ -29,7 +29,7 @@ def deactivate(hospital: Hospital, name: str) -> None:
 
 def test_a_principal_holds_roles_and_groups_read_at_once(hospital: Hospital) -> None:
     with statements(hospital.engine) as sent, reading(hospital.engine) as session:
-        principal = people.principal_of(session, hospital.people["lindqvist"])
+        principal = people.principal_of(session, hospital.people["lindqvist"], clock.now())
     assert principal.roles == {RoleAt(Role.APPROVER, str(hospital.nodes["radiology"].id))}
     assert principal.groups == {"platform"}
     assert principal.scopes is None
@@ -38,7 +38,7 @@ def test_a_principal_holds_roles_and_groups_read_at_once(hospital: Hospital) -> 
 
 def test_a_role_at_the_root_says_so(hospital: Hospital) -> None:
     with reading(hospital.engine) as session:
-        principal = people.principal_of(session, hospital.people["haddad"])
+        principal = people.principal_of(session, hospital.people["haddad"], clock.now())
     assert principal.roles == {RoleAt(Role.APPROVER, str(hospital.nodes["clinic"].id), root=True)}
 
 
@@ -93,6 +93,17 @@ def test_delegates_act_while_their_time_lasts(hospital: Hospital) -> None:
         assert names(people.members_of(session, "platform", at=now)) == ["lindqvist", "okafor"]
         assert names(people.members_of(session, "platform", at=now + week)) == ["lindqvist"]
         assert names(people.members_of(session, "platform")) == ["lindqvist"]
+
+
+def test_a_principal_knows_for_whom_they_act_while_that_lasts(hospital: Hospital) -> None:
+    now, week = clock.now(), timedelta(days=7)
+    okafor, lindqvist = hospital.people["okafor"], hospital.people["lindqvist"]
+    hold(hospital, Delegation(person_id=lindqvist.id, delegate_id=okafor.id, valid_from=now, valid_until=now + week))
+    with reading(hospital.engine) as session:
+        assert people.principal_of(session, okafor, now).acts_for == {lindqvist.id}
+        assert people.principal_of(session, okafor, now + week).acts_for == frozenset()
+        assert people.principal_of(session, okafor, now - week).acts_for == frozenset()
+        assert people.principal_of(session, lindqvist, now).acts_for == frozenset()
 
 
 def test_a_delegate_who_configures_does_not_approve_for_another(hospital: Hospital) -> None:

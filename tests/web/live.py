@@ -80,6 +80,28 @@ class Live:
         answer.raise_for_status()
         return answer.url.path
 
+    @property
+    def emergency_path(self) -> str:
+        return f"{self.ask_path}/emergency"
+
+    def break_glass(self) -> str:
+        """The approver of radiology lets through what was denied; the change's page."""
+        fields = {"reason": "Two stroke patients wait.", "incident": "INC-22740", "hours": "4"}
+        answer = self.send("lindqvist", self.emergency_path, self.emergency_path, **fields)
+        answer.raise_for_status()
+        return answer.url.path
+
+    def end_emergency(self, change: str) -> None:
+        """Nobody uses it: it is taken back, and its review is due."""
+        self.send("lindqvist", change, f"{change}/withdraw").raise_for_status()
+
+    def later(self, hours: int) -> None:
+        """The service's clock goes on by so many hours; whoever was signed in signs in again."""
+        self.app.state.clock = lambda: clock.now() + timedelta(hours=hours)
+        for client in self.people.values():
+            client.close()
+        self.people.clear()
+
     def changes(self) -> list[ChangeRequest]:
         with reading(self.engine) as session:
             return list(session.exec(select(ChangeRequest).order_by(col(ChangeRequest.number))))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from governance.web.meters import meter
-from governance.web.views.change import Ask, AskPage, ChangeLine, ChangeList, ChangePage, Filter, NodeMeters, ReviewForm
+from governance.web.views.change import (
+    Ask,
+    AskPage,
+    ChangeLine,
+    ChangeList,
+    ChangePage,
+    Denied,
+    Filter,
+    NodeMeters,
+    ReviewForm,
+)
 from governance.web.views.parts import Badge, Choice, Difference, Event, Fact, Need, Problem, Somebody
 from tests.web.sample_ground import GI, GPU, at, due, tick
 
@@ -18,7 +28,7 @@ RADIOLOGY = NodeMeters(
         meter("requests.memory", used=180 * GI, held=12 * GI, adds=96 * GI, hard=512 * GI),
     ),
 )
-IMAGING = NodeMeters("Imaging", "/quotas/department/imaging", (meter(GPU, used=21, held=2, adds=6, hard=32),))
+IMAGING = NodeMeters("Imaging", "/quotas/department/imaging", (meter(GPU, used=17, held=2, kept=4, adds=6, hard=32),))
 DIFFERENCES = (
     Difference("Replicas", "2", "8", "Deployment ct-train"),
     Difference("GPUs", "2", "8"),
@@ -76,6 +86,7 @@ PENDING = ChangePage(
     href="/changes/CH-1042",
     version=3,
     status=Badge("Pending", "clock", "caution"),
+    requester="Dr. Okafor",
     needs_line="needs 1 of Radiology",
     decide_by=due(hours=3),
     sentence=SENTENCE,
@@ -139,21 +150,26 @@ LONG = replace(
         ),
     ),
 )
-ASK = AskPage(
+DENIED = Denied(
     decision="0192f3a7",
     decision_href="/decisions/1",
-    sentence="You asked for 6 more GPUs in radiology/ct-training, and it was denied.",
-    consequence="Radiology may take 12 GPUs and has 10 of them in use. You can ask for an exception.",
     status=Badge("Denied", "circle-x", "bad"),
+    consequence="Radiology would take 18 of 17\u00a0GPUs: 1 more than it may.",
     differences=DIFFERENCES,
     facts=FACTS,
     quotas=(RADIOLOGY,),
-    quotas_more=(),
-    reasons=("GPUs: 6 requested, 10 used, limit 12 of Radiology (rule headroom-gpu).",),
+    quotas_more=(IMAGING,),
+    reasons=("Radiology may take 17\u00a0GPUs and has 10; 8 more were requested.",),
+)
+ASK = AskPage(
+    denied=DENIED,
+    sentence="You asked for 6 more GPUs in radiology/ct-training, and it was denied.",
     needs=tuple(replace(need, done=False, approved_by=(), who_can="3 people can") for need in NEEDS),
     may="",
     existing="",
     existing_href="",
+    urgent="In an emergency you can let it through at once, without an approval, and answer for it in a review.",
+    urgent_href="/ask/1/emergency",
     until="2026-11-30",
     until_min="2026-11-23",
     until_max="2027-02-21",
@@ -179,7 +195,7 @@ LATE = replace(
     where="pathology/slide-archive",
     due=due(hours=1),
     at=at(days=-3),
-    urgent=True,
+    late="due soon",
 )
 DONE = replace(
     LINE,

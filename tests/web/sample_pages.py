@@ -13,6 +13,7 @@ from governance.web.views.other import ErrorPage, Hit, Keys, Mail, Mails, Search
 from governance.web.views.parts import Badge, Choice, Event, Fact, Freeze, Number, Somebody, Warned
 from governance.web.views.quota import ChargeLine, NodePage, QuotaRow, QuotaTree, TreeNode
 from tests.web.sample_changes import CONSEQUENCE, DIFFERENCES, DONE, FACTS, LATE, LINE, RADIOLOGY
+from tests.web.sample_emergencies import REVIEWS
 from tests.web.sample_ground import GI, GPU, at, tick
 
 FREEZE = Freeze(
@@ -22,9 +23,12 @@ WARNED = Warned(
     "imaging-onprem-1 denies nothing now.", at(hours=2), "M. Sato", "The image archive moves, and its pods come first."
 )
 HOME = Home(
-    sentence="2 changes wait for you, and 1 of them is due soon.",
+    sentence=(
+        "2 emergencies wait for your review, 1 of them overdue. 2 changes wait for you, and 1 of them is due soon."
+    ),
     freezes=(FREEZE,),
     warned=(WARNED,),
+    reviews=REVIEWS,
     waiting=(
         Waiting(LATE, "Pathology would be at 71 % of its memory.", 1),
         Waiting(LINE, CONSEQUENCE, 3),
@@ -175,7 +179,13 @@ TREE = QuotaTree(
             3,
         ),
         TreeNode(
-            "Imaging", "/quotas/department/imaging", "department", 1, "", (meter(GPU, used=21, held=2, hard=32),), 0
+            "Imaging",
+            "/quotas/department/imaging",
+            "department",
+            1,
+            "",
+            (meter(GPU, used=17, held=2, kept=4, hard=32),),
+            0,
         ),
         TreeNode(
             "Radiology",
@@ -215,7 +225,7 @@ NODE = NodePage(
     ),
     meters=(
         meter(GPU, used=14, held=2, hard=12, borrowable=5),
-        meter("requests.cpu", used=41500, held=12000, hard=120000),
+        meter("requests.cpu", used=41500, held=12000, kept=20000, hard=120000),
         meter("requests.memory", used=180 * GI, held=12 * GI, hard=512 * GI),
         meter("services.loadbalancers", used=3, hard=2),
         meter("count/jobs.batch", used=7),
@@ -227,6 +237,7 @@ NODE = NodePage(
             "",
             number(GPU, 14),
             number(GPU, 2),
+            number(GPU, 0),
             number(GPU, 1),
             number(GPU, 12),
             number(GPU, 4),
@@ -239,13 +250,14 @@ NODE = NodePage(
             "cores",
             Number("41.5"),
             Number("12.0"),
-            Number("66.5"),
+            Number("20.0"),
+            Number("46.5"),
             Number("120.0"),
             None,
             None,
             "radiology",
         ),
-        QuotaRow("Jobs", "count/jobs.batch", "", Number("7"), Number("0"), None, None, None, None, ""),
+        QuotaRow("Jobs", "count/jobs.batch", "", Number("7"), Number("0"), Number("0"), None, None, None, None, ""),
     ),
     children=TREE.nodes[3:],
     charges=(

@@ -7,8 +7,14 @@ from dataclasses import dataclass, replace
 from governance.web.views.parts import Problem
 from governance.web.views.shell import Shell
 from tests.web import sample_changes as changes
+from tests.web import sample_emergencies as emergencies
 from tests.web import sample_pages as pages
 from tests.web.sample_ground import NOBODY, shell
+
+_OTHERS = (
+    "In an emergency M. Lindqvist or Prof. J. Ferreira can let it through at once, without an approval. "
+    "You cannot: ask one of them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,15 @@ def _changes() -> tuple[Sample, ...]:
         Sample("change-long-names", "change.html", here, changes.LONG),
         Sample("changes", "changes.html", here, changes.CHANGES),
         Sample("changes-empty", "changes.html", here, changes.NO_CHANGES),
+        Sample("change-emergency", "change.html", here, emergencies.BROKEN),
+        Sample("change-emergency-review", "change.html", here, emergencies.TO_REVIEW),
+        Sample("change-emergency-overdue", "change.html", here, emergencies.OVERDUE),
+        Sample("change-emergency-reviewed", "change.html", here, emergencies.REVIEWED),
+        Sample("emergency", "emergency.html", here, emergencies.EMERGENCY),
+        Sample("emergency-problems", "emergency.html", here, emergencies.REFUSED),
+        Sample("emergency-blocked", "emergency.html", here, emergencies.BLOCKED),
         Sample("ask", "ask.html", here, asked),
+        Sample("ask-urgent-by-others", "ask.html", here, replace(asked, urgent=_OTHERS, urgent_href="")),
         Sample("ask-problems", "ask.html", here, no_reason),
         Sample("ask-existing", "ask.html", here, replace(asked, existing="CH-1042", existing_href="/changes/CH-1042")),
     )

@@ -18,8 +18,8 @@ def widths(drawn: Meter) -> dict[str, Decimal]:
 
 
 def test_what_a_request_adds_beyond_the_limit_is_drawn_as_over() -> None:
-    drawn = meter(GPU, used=8, held=2, adds=8, hard=12, borrowable=5)
-    assert [one.kind for one in drawn.segments] == ["used", "held", "adds", "over"]
+    drawn = meter(GPU, used=7, held=2, kept=1, adds=8, hard=12, borrowable=5)
+    assert [one.kind for one in drawn.segments] == ["used", "held", "kept", "adds", "over"]
     assert drawn.badge.word == "over the limit"
     assert drawn.hard_at == "66.67"
 
@@ -37,23 +37,28 @@ def test_without_a_limit_nothing_is_drawn_against_one() -> None:
 
 
 def test_the_sentence_says_everything_that_is_drawn() -> None:
-    said = meter(GPU, used=8, held=2, adds=6, hard=12, borrowable=5, allowance=1).sentence.replace("\u00a0", " ")
+    said = meter(GPU, used=8, held=2, kept=1, adds=6, hard=12, borrowable=5, allowance=1).sentence.replace(
+        "\u00a0", " "
+    )
     assert said == (
-        "GPUs: 8 used, 2 reserved, 6 more asked for, limit 12, 5 may be borrowed, 1 more allowed for a time."
+        "GPUs: 8 used, 2 reserved, 1 guaranteed to others, 6 more asked for, limit 12, 5 may be borrowed, "
+        "1 more allowed for a time."
     )
 
 
 amounts = st.integers(0, 2**62)
 
 
-@given(used=amounts, held=amounts, adds=amounts, hard=amounts, borrowable=amounts, allowance=amounts)
+@given(used=amounts, held=amounts, kept=amounts, adds=amounts, hard=amounts, borrowable=amounts, allowance=amounts)
 def test_the_pieces_touch_and_never_leave_the_bar(
-    used: int, held: int, adds: int, hard: int, borrowable: int, allowance: int
+    used: int, held: int, kept: int, adds: int, hard: int, borrowable: int, allowance: int
 ) -> None:
-    drawn = meter(GPU, used=used, held=held, adds=adds, hard=hard, borrowable=borrowable, allowance=allowance)
+    drawn = meter(
+        GPU, used=used, held=held, kept=kept, adds=adds, hard=hard, borrowable=borrowable, allowance=allowance
+    )
     edge = Decimal(0)
     for piece in drawn.segments:
         assert abs(Decimal(piece.start) - edge) <= Decimal("0.03")
         edge = Decimal(piece.start) + Decimal(piece.width)
     assert edge <= Decimal("100.03")
-    assert ("over" in widths(drawn)) == (used + held + adds > hard + borrowable + allowance)
+    assert ("over" in widths(drawn)) == (used + held + kept + adds > hard + borrowable + allowance)

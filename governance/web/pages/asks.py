@@ -15,10 +15,9 @@ from governance.errors import BadInput, Forbidden
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
 from governance.identity.model import Permission, Principal, allows
-from governance.web.pages.frame import Posted, done, show
+from governance.web.pages.frame import Posted, done, problem_of, show
 from governance.web.queries.asks import ask_page, decision_id_of, end_of
 from governance.web.reader import reader_of
-from governance.web.views.parts import Problem
 
 router = APIRouter(include_in_schema=False)
 CanSee = Annotated[Principal, Depends(requires(Permission.DECISION_READ))]
@@ -67,7 +66,7 @@ def _submit(request: Request, decision_id: str, principal: Principal, form: Mapp
 
 def _again(request: Request, decision_id: str, form: Mapping[str, str], error: BadInput) -> Response:
     """The page once more, with what was typed and what is wrong."""
-    problem = Problem(_FIELDS.get(error.field or "", ""), f"{error.detail} {error.remedy or ''}".strip())
+    problem = problem_of(error, _FIELDS.get(error.field or "", ""))
     return show(
         request,
         "ask.html",

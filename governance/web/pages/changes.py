@@ -18,10 +18,9 @@ from governance.errors import BadInput, Conflict, Forbidden, GovernanceError
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
 from governance.identity.model import Permission, Principal, allows
-from governance.web.pages.frame import Posted, done, show
+from governance.web.pages.frame import Posted, done, problem_of, show
 from governance.web.queries import changes, reviews
 from governance.web.reader import nodes_of, reader_of
-from governance.web.views.parts import Problem
 
 router = APIRouter(include_in_schema=False)
 CanSee = Annotated[Principal, Depends(requires(Permission.CHANGE_READ))]
@@ -65,7 +64,7 @@ def review(request: Request, name: str, principal: CanReview, form: Posted) -> R
             return done(_path(name), "question")
         decided = _decide(request, name, principal, verdict, form)
     except (BadInput, Conflict) as error:
-        return _again(request, name, form, error)
+        return change_again(request, name, form, error)
     return done(_path(name), _what(decided))
 
 
@@ -77,7 +76,7 @@ def answer(request: Request, name: str, principal: CanAsk, form: Posted) -> Resp
             change = change_named(session, name)
             questions.answer(session, change.id, principal.person_id, form.get("note", ""), **_when(request))
     except (BadInput, Conflict) as error:
-        return _again(request, name, form, error)
+        return change_again(request, name, form, error)
     return done(_path(name), "answered")
 
 
@@ -87,9 +86,9 @@ def withdraw(request: Request, name: str, principal: CanAsk, form: Posted) -> Re
     try:
         with transaction(request.app.state.engine) as session:
             change = change_named(session, name)
-            endings.withdraw(session, change.id, principal.person_id, _version(form), **_when(request))
+            endings.withdraw(session, change.id, principal.person_id, version_in(form), **_when(request))
     except Conflict as error:
-        return _again(request, name, form, error)
+        return change_again(request, name, form, error)
     return done(_path(name), "withdrawn")
 
 
@@ -101,10 +100,10 @@ def revoke(request: Request, name: str, principal: CanRevoke, form: Posted) -> R
             change = change_named(session, name)
             _check_revoke(session, change, principal)
             endings.revoke(
-                session, change.id, principal.person_id, form.get("note", ""), _version(form), **_when(request)
+                session, change.id, principal.person_id, form.get("note", ""), version_in(form), **_when(request)
             )
     except (BadInput, Conflict) as error:
-        return _again(request, name, form, error)
+        return change_again(request, name, form, error)
     return done(_path(name), "revoked")
 
 
@@ -132,7 +131,7 @@ def _decide(request: Request, name: str, principal: Principal, verdict: str, for
             "reject" if verdict == "reject" else "approve",
             form.get("note", ""),
             terms,
-            _version(form),
+            version_in(form),
             **_when(request),
         )
 
@@ -147,7 +146,8 @@ def _when(request: Request) -> dict[str, Any]:
     return {"now": request.app.state.clock(), "request_id": request_id_of(request)}
 
 
-def _version(form: Mapping[str, str]) -> int:
+def version_in(form: Mapping[str, str]) -> int:
+    """The version of the change that the form was made for. Raises BadInput."""
     text = form.get("version", "")
     if not (text.isascii() and text.isdigit() and int(text[:11]) <= _VERSION_MAX):
         raise BadInput("The form does not say which state it was made for.", remedy="Open the page again.")
@@ -165,11 +165,11 @@ def _path(name: str) -> str:
     return f"/changes/{name.upper()}"
 
 
-def _again(request: Request, name: str, form: Mapping[str, str], error: GovernanceError) -> Response:
+def change_again(request: Request, name: str, form: Mapping[str, str], error: GovernanceError) -> Response:
     """The page once more, with what was typed and what is wrong."""
     with reading(request.app.state.engine) as session:
         asks = Asks.from_dict(change_named(session, name).asks)
-    problem = Problem(_field(error.field or "", asks), f"{error.detail} {error.remedy or ''}".strip())
+    problem = problem_of(error, _field(error.field or "", asks))
     fields = {key: value for key, value in form.items() if key.startswith("less-") or key == "until"}
     typed = reviews.Typed(form.get("note", ""), fields, (problem,))
     return show(

@@ -11,12 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlmodel import Session
 
 from governance.db.session import reading
+from governance.errors import GovernanceError
 from governance.identity.model import Principal, allows_somewhere
 from governance.policy.model import Rule
 from governance.web.queries.frame import ENTRIES, Entries, roles_line, shell
 from governance.web.reader import Reader, reader_of
 from governance.web.render import page
-from governance.web.views.parts import Somebody
+from governance.web.views.parts import Problem, Somebody
 from governance.web.views.shell import Shell
 
 _DONE: Mapping[str, str] = {
@@ -28,6 +29,8 @@ _DONE: Mapping[str, str] = {
     "answered": "Your answer is on its way.",
     "withdrawn": "You withdrew it.",
     "revoked": "The approval is taken back.",
+    "emergency": "The glass is broken: repeat the request now. Whoever was skipped is told.",
+    "reviewed": "You reviewed it. Whoever broke the glass is told.",
 }
 
 
@@ -92,6 +95,11 @@ def bare_shell(request: Request) -> Shell:
         navigation=tuple(one.item for one in pages.entries if allows_somewhere(principal, one.permission)),
         demo=pages.demo,
     )
+
+
+def problem_of(error: GovernanceError, field: str) -> Problem:
+    """An error of a use case, for the form: what is wrong and what to do, at the field (its id; empty: the whole)."""
+    return Problem(field, f"{error.detail} {error.remedy or ''}".strip())
 
 
 def done(path: str, what: str) -> RedirectResponse:

@@ -14,12 +14,11 @@ from governance.change.model import WINDOW_MAX, Denial, show_number
 from governance.change.submit import needs_of, open_change
 from governance.errors import BadInput, NotFound
 from governance.identity.model import Permission, allows
-from governance.web.queries.decisions import BADGES, SHORT_ID, differences_of, find_decision, request_facts
-from governance.web.queries.meters import path_meters
+from governance.web.queries.decisions import find_decision
+from governance.web.queries.denied import denied_view
+from governance.web.queries.emergencies import breaks_glass, urgent_line
 from governance.web.queries.needs import asked_needs
 from governance.web.reader import Nodes, Reader, nodes_of
-from governance.web.sentences import consequence
-from governance.web.sentences import reasons as sentences_of
 from governance.web.views.change import AskPage
 from governance.web.views.parts import Problem
 
@@ -48,24 +47,16 @@ def ask_page(
     circle = circle_of(session, needs, reader.principal.person_id, denial.actor_id, reader.now)
     existing = open_change(session, denial.digest)
     name = show_number(existing.number) if existing else ""
-    asks = denial.asks
-    pressed, roomy = path_meters(session, nodes, denial.project_id, asks.quota, adding=True)
     today = reader.now.astimezone(reader.zone).date()
     return AskPage(
-        decision=str(row.id)[-SHORT_ID:],
-        decision_href=f"/decisions/{row.id}",
-        sentence=_sentence(row, asks.what, reader),
-        consequence=consequence(asks.quota, nodes.titles()),
-        status=BADGES[row.outcome],
-        differences=differences_of(asks.changes, asks.before, asks.after, row),
-        facts=request_facts(row, nodes),
-        quotas=pressed,
-        quotas_more=roomy,
-        reasons=sentences_of(row.violations, nodes.titles()),
+        denied=denied_view(session, row, denial, nodes, reader),
+        sentence=_sentence(row, denial.asks.what, reader),
         needs=asked_needs(needs, circle, nodes),
         may=_why_not(row, denial, nodes, reader) or nobody_can(needs, circle),
         existing=name,
         existing_href=f"/changes/{name}" if name else "",
+        urgent=urgent_line(session, denial, reader) if denial.askable else "",
+        urgent_href=f"/ask/{row.id}/emergency" if denial.askable and breaks_glass(denial, nodes, reader) else "",
         reason=reason,
         reference=reference,
         until=until or (today + _USUAL).isoformat(),

@@ -11,15 +11,16 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.tables import DecisionRow
-from governance.change.model import OPEN, Asks, No, State, parse_number, show_number
-from governance.change.read import Standing, change_named, standing_of, waiting_for
+from governance.change.model import OPEN, Asks, State, parse_number, show_number
+from governance.change.read import Standing, change_named, reviews_waiting_for, standing_of, waiting_for
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import Forbidden
 from governance.identity.model import Permission, allows
 from governance.identity.tables import Person
 from governance.units import ResourceList
 from governance.web.formats import number
-from governance.web.queries.decisions import differences_of, request_facts
+from governance.web.queries.decisions import differences_of, may_see, request_facts
+from governance.web.queries.emergencies import post_review
 from governance.web.queries.meters import path_meters
 from governance.web.queries.needs import needs_line, needs_view, people_names
 from governance.web.queries.reviews import Typed, review_form, rising
@@ -79,6 +80,9 @@ def badge_of(change: ChangeRequest) -> Badge:
 
 def sentence_of(change: ChangeRequest, requester: str, reader: Reader) -> str:
     """Who asks for what until when. The last day is the one that ends when the right does."""
+    if change.kind == "emergency":
+        until = reader.clock(change.valid_until).text
+        return f"{requester} broke the glass for {change.asks['what']}, until {until}."
     verb = "asks" if State(change.state) in OPEN else "asked"
     last = change.valid_until - timedelta(seconds=1)
     return f"{requester} {verb} for {change.asks['what']} until {reader.day(last)}."
@@ -88,7 +92,8 @@ def line_of(
     change: ChangeRequest, requester: str, nodes: Nodes, reader: Reader, standing: Standing | None = None
 ) -> ChangeLine:
     """One change in a list."""
-    pending = State(change.state) is State.PENDING
+    pending, owed = State(change.state) is State.PENDING, is_owed(change)
+    due_at = change.decide_by if pending else change.review_due_at if owed else None
     return ChangeLine(
         name=show_number(change.number),
         href=f"/changes/{show_number(change.number)}",
@@ -97,16 +102,29 @@ def line_of(
         where=nodes.label(change.project_id),
         who=requester,
         at=reader.moment(change.created_at),
-        due=reader.deadline(change.decide_by) if pending else None,
-        urgent=pending and change.decide_by - reader.now < _URGENT,
+        due=reader.deadline(due_at) if due_at else None,
+        due_word="review by" if owed else "decide by",
+        late=_late(due_at - reader.now) if due_at else "",
         needs_line=needs_line(standing, nodes) if standing and pending else "",
     )
+
+
+def is_owed(change: ChangeRequest) -> bool:
+    """Whether the review of an emergency is still to be written."""
+    return change.review_due_at is not None and State(change.state) is not State.CLOSED
+
+
+def _late(left: timedelta) -> str:
+    if left <= timedelta():
+        return "overdue"
+    return "due soon" if left < _URGENT else ""
 
 
 def change_list(session: Session, reader: Reader, wanted: Wanted) -> ChangeList:
     """The changes that the reader may see, newest first."""
     nodes = nodes_of(session)
-    waiting = waiting_for(session, reader.principal.person_id, reader.now)
+    me = reader.principal.person_id
+    waiting = [*reviews_waiting_for(session, me, reader.now), *waiting_for(session, me, reader.now)]
     rows = _rows(session, reader, nodes, wanted, {one.change.id for one in waiting})
     shown = rows[:PAGE_SIZE]
     names = people_names(session, {one.requester_id for one in shown})
@@ -211,29 +229,33 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
     standing = standing_of(session, change_named(session, name), reader.now)
     change = standing.change
     allowed = standing.may_review(reader.principal.person_id, reader.now)
-    _check_visible(standing, nodes, reader, speaks=not isinstance(allowed, No))
+    _check_visible(standing, nodes, reader)
     asks = Asks.from_dict(change.asks)
     decision = session.get(DecisionRow, change.decision_id)
     pending, mine = _open(change), change.requester_id == reader.principal.person_id
     requester = people_names(session, {change.requester_id})[change.requester_id]
-    pressed, roomy = path_meters(session, nodes, change.project_id, asks.quota, adding=_still_adds(change))
+    pressed, roomy = path_meters(session, nodes, reader, change.project_id, asks.quota, adding=_still_adds(change))
     return ChangePage(
         name=show_number(change.number),
         href=f"/changes/{show_number(change.number)}",
         version=change.version,
         status=badge_of(change),
+        requester=requester,
         needs_line=needs_line(standing, nodes) if pending else "",
         decide_by=reader.deadline(change.decide_by) if pending else None,
         sentence=sentence_of(change, requester, reader),
         consequence=consequence(asks.quota, nodes.titles()),
         chips=_chips(change, asks, nodes),
         differences=differences_of(asks.changes, asks.before, asks.after, decision),
-        facts=request_facts(decision, nodes) if decision else (),
+        facts=request_facts(decision, nodes, reader) if decision else (),
         quotas=pressed,
         quotas_more=roomy,
         needs=needs_view(session, standing, nodes, reader),
-        timeline=change_timeline(session, change, decision, nodes.titles(), reader),
+        timeline=change_timeline(
+            session, change, decision, nodes.titles(), reader, explained=_may_see(decision, nodes, reader)
+        ),
         review=review_form(standing, asks, reader, allowed, typed) if pending else None,
+        after=post_review(session, standing, reader, typed.note if typed else "", typed.problems if typed else ()),
         outcome=_outcome(standing, reader, requester),
         may_withdraw=mine and State(change.state) in {State.PENDING, State.APPROVED, State.SCHEDULED},
         may_answer=mine and pending and any(one.verdict == "question" for one in standing.reviews),
@@ -244,17 +266,21 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
     )
 
 
-def _check_visible(standing: Standing, nodes: Nodes, reader: Reader, *, speaks: bool) -> None:
+def _check_visible(standing: Standing, nodes: Nodes, reader: Reader) -> None:
     change, principal = standing.change, reader.principal
     own = principal.person_id in {change.requester_id, change.actor_id}
     said = any(one.person_id == principal.person_id for one in standing.reviews)
     in_group = any(count.need.group in principal.groups for count in standing.tally.counts)
     at_node = allows(principal, Permission.CHANGE_READ, nodes.path_ids(change.project_id))
-    if not (own or speaks or said or in_group or at_node):
+    if not (own or standing.speaks(principal.person_id) or said or in_group or at_node):
         raise Forbidden(
             f"{principal.display_name} may not see changes of {nodes.label(change.project_id)}.",
             remedy="Ask an administrator for a role there.",
         )
+
+
+def _may_see(decision: DecisionRow | None, nodes: Nodes, reader: Reader) -> bool:
+    return decision is not None and may_see(decision, nodes, reader)
 
 
 def _still_adds(change: ChangeRequest) -> bool:
@@ -279,10 +305,13 @@ def _outcome(standing: Standing, reader: Reader, requester: str) -> str:
     change, grant = standing.change, standing.grant
     state = State(change.state)
     if state is State.APPROVED:
-        until = reader.day((grant.valid_until if grant else change.valid_until) - timedelta(seconds=1))
+        ends = grant.valid_until if grant else change.valid_until
+        until = reader.day(ends - timedelta(seconds=1)) if change.kind != "emergency" else reader.deadline(ends).text
         what = _at_most(grant, change) if grant and grant.ceiling is not None else "exactly as asked"
         who = "You" if change.requester_id == reader.principal.person_id else requester
         return f"{who} can repeat the request now, once and {what}, until {until}."
+    if state is State.CLOSED and change.kind == "emergency":
+        return "It was made in an emergency, and has been reviewed."
     start: Moment = reader.deadline(change.valid_from)
     return _OUTCOMES.get(state, "").format(start=start.text)
 

@@ -22,7 +22,7 @@ from governance.policy.model import Rule
 from governance.units import ResourceList
 from governance.web.formats import number
 from governance.web.queries.trail import events_of
-from governance.web.reader import Nodes, Reader, href_of, nodes_of
+from governance.web.reader import Nodes, Reader, href_for, nodes_of
 from governance.web.sentences import asked, consequence, decided, kind_title, reasons
 from governance.web.urls import with_query
 from governance.web.views.change import Filter
@@ -138,15 +138,20 @@ def find_decision(session: Session, text: str, nodes: Nodes, reader: Reader) -> 
         row = None
     if row is None:
         raise NotFound("There is no such decision.", field="decision", remedy="Take the link from the answer again.")
-    principal = reader.principal
-    groups = {one["group"] for one in row.approvals}
-    at_node = row.project_id and allows(principal, Permission.DECISION_READ, nodes.path_ids(row.project_id))
-    if not (at_node or row.person_id == principal.person_id or groups & principal.groups):
+    if not may_see(row, nodes, reader):
         raise Forbidden(
-            f"{principal.display_name} may not see decisions of {nodes.label(row.project_id) or row.namespace}.",
+            f"{reader.principal.display_name} may not see decisions of {nodes.label(row.project_id) or row.namespace}.",
             remedy="Ask an administrator for a role there.",
         )
     return row
+
+
+def may_see(row: DecisionRow, nodes: Nodes, reader: Reader) -> bool:
+    """Whether the reader may open a decision: by a role there, for having asked, or for a group that it needs."""
+    principal = reader.principal
+    groups = {one["group"] for one in row.approvals}
+    at_node = row.project_id and allows(principal, Permission.DECISION_READ, nodes.path_ids(row.project_id))
+    return bool(at_node or row.person_id == principal.person_id or groups & principal.groups)
 
 
 def decision_page(session: Session, reader: Reader, text: str, rules: Mapping[str, Rule]) -> DecisionPage:
@@ -167,11 +172,11 @@ def decision_page(session: Session, reader: Reader, text: str, rules: Mapping[st
         times=row.count,
         last_seen=reader.moment(row.last_seen_at),
         differences=differences_of(asks.changes, asks.before, asks.after, row),
-        request=request_facts(row, nodes),
+        request=request_facts(row, nodes, reader),
         violations=_reasons(row.violations, rules, titles),
         warnings=_reasons(row.warnings, rules, titles),
         quota=tuple(
-            _quota(one, labels, nodes) for one in sorted(row.facts.get("quota", ()), key=_pressed, reverse=True)
+            _quota(one, labels, nodes, reader) for one in sorted(row.facts.get("quota", ()), key=_pressed, reverse=True)
         ),
         known=_known(row, reader),
         versions=_versions(row),
@@ -228,7 +233,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401  (any JSON value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def request_facts(row: DecisionRow, nodes: Nodes) -> tuple[Fact, ...]:
+def request_facts(row: DecisionRow, nodes: Nodes, reader: Reader) -> tuple[Fact, ...]:
     """Who asked, from where, for which project."""
     project = nodes.by_id.get(row.project_id) if row.project_id else None
     found = [
@@ -236,7 +241,9 @@ def request_facts(row: DecisionRow, nodes: Nodes) -> tuple[Fact, ...]:
         Fact("Object", f"{kind_title(row.kind)} {row.name}", row.namespace),
     ]
     if project is not None:
-        found.append(Fact("Project", nodes.label(project.id), project.environment or "", href_of(project)))
+        found.append(
+            Fact("Project", nodes.label(project.id), project.environment or "", href_for(project, nodes, reader))
+        )
     images = row.facts.get("request", {}).get("images", ())
     found += [Fact("Image", _shown(one), mono=True) for one in images[:5]]
     return tuple(found)
@@ -263,13 +270,13 @@ def _pressed(one: Mapping[str, Any]) -> tuple[bool, int]:
     return limit is not None, (one["used"] + one["increase"]) * 1_000_000 // max(limit or 1, 1)
 
 
-def _quota(one: Mapping[str, Any], labels: Mapping[str, str], nodes: Nodes) -> QuotaFact:
+def _quota(one: Mapping[str, Any], labels: Mapping[str, str], nodes: Nodes, reader: Reader) -> QuotaFact:
     name, limit, after = one["resource"], one["limit"], one["used"] + one["increase"]
     unit = unit_for(name, (one["used"], one["increase"], limit or 0))
     node = nodes.by_id.get(UUID(labels[one["node"]])) if one["node"] in labels else None
     return QuotaFact(
         node=node.title if node else one["node"],
-        href=href_of(node) if node else "",
+        href=href_for(node, nodes, reader) if node else "",
         resource=resource_title(name),
         increase=number(name, one["increase"], unit),
         used=number(name, one["used"], unit),

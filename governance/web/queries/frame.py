@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from governance.change.read import waiting_for
+from governance.change.read import reviews_waiting_for, waiting_for
 from governance.identity.model import Permission, Principal, allows_somewhere
 from governance.web.reader import Reader, nodes_of
 from governance.web.views.parts import Somebody
@@ -36,7 +36,8 @@ def shell(
     session: Session, reader: Reader, entries: Entries, current: str, *, csrf_token: str, demo: bool, notice: str = ""
 ) -> Shell:
     """The frame for this reader. `current` is the path of the entry that is open."""
-    waiting = len(waiting_for(session, reader.principal.person_id, reader.now))
+    me = reader.principal.person_id
+    waiting = len(waiting_for(session, me, reader.now)) + len(reviews_waiting_for(session, me, reader.now))
     return Shell(
         place=nodes_of(session).root_title(),
         person=Somebody(reader.principal.display_name, roles_line(reader.principal)),

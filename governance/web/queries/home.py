@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlmodel import Session
 
 from governance.change.freezes import freezes_between
 from governance.change.model import Asks
-from governance.change.read import Standing, asked_by, waiting_for
+from governance.change.read import Standing, asked_by, reviews_waiting_for, waiting_for
 from governance.identity.model import Permission, allows_somewhere
 from governance.web.queries.changes import line_of
-from governance.web.queries.meters import fullness, ledger_of
+from governance.web.queries.meters import fullness, ledger_of, meter_of
 from governance.web.queries.needs import people_names
 from governance.web.queries.warned import warned
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.sentences import consequence
 from governance.web.views.change import ChangeLine
-from governance.web.views.home import DepartmentMeter, Home, Waiting
+from governance.web.views.home import DepartmentMeter, Home, ReviewDue, Waiting
 from governance.web.views.parts import Freeze
 from governance.wording import things
 
@@ -31,12 +32,14 @@ def home(session: Session, reader: Reader) -> Home:
     nodes = nodes_of(session)
     waiting = waiting_for(session, reader.principal.person_id, reader.now)
     lines = _waiting(session, waiting[:_WAITING_SHOWN], nodes, reader)
-    urgent = sum(one.line.urgent for one in lines)
+    reviews = _reviews(session, nodes, reader)
+    urgent = sum(bool(one.line.late) for one in lines)
     may_approve = allows_somewhere(reader.principal, Permission.CHANGE_REVIEW)
     return Home(
-        sentence=_sentence(len(waiting), urgent, may_approve=may_approve),
+        sentence=_sentence(len(waiting), urgent, reviews, may_approve=may_approve),
         freezes=_freezes(session, nodes, reader),
         warned=warned(session, nodes, reader),
+        reviews=reviews,
         waiting=lines,
         more_waiting=len(waiting) - len(lines),
         mine=_mine(session, nodes, reader),
@@ -46,10 +49,19 @@ def home(session: Session, reader: Reader) -> Home:
     )
 
 
-def _sentence(waiting: int, urgent: int, *, may_approve: bool) -> str:
+def _sentence(waiting: int, urgent: int, reviews: Sequence[ReviewDue], *, may_approve: bool) -> str:
+    said = []
+    if reviews:
+        overdue = sum(one.line.late == "overdue" for one in reviews)
+        late = f", {'overdue' if overdue == len(reviews) else f'{overdue} of them overdue'}" if overdue else ""
+        said.append(
+            f"{things(len(reviews), 'emergency')} {'waits' if len(reviews) == 1 else 'wait'} for your review{late}."
+        )
     if waiting:
         soon = f", and {urgent} of them {'is' if urgent == 1 else 'are'} due soon" if urgent else ""
-        return f"{things(waiting, 'change')} {'waits' if waiting == 1 else 'wait'} for you{soon}."
+        said.append(f"{things(waiting, 'change')} {'waits' if waiting == 1 else 'wait'} for you{soon}.")
+    if said:
+        return " ".join(said)
     return "Nothing waits for you." if may_approve else "Here is where your requests and your departments stand."
 
 
@@ -66,6 +78,15 @@ def _waiting(session: Session, standings: list[Standing], nodes: Nodes, reader: 
     )
 
 
+def _reviews(session: Session, nodes: Nodes, reader: Reader) -> tuple[ReviewDue, ...]:
+    found = [one.change for one in reviews_waiting_for(session, reader.principal.person_id, reader.now)]
+    names = people_names(session, {one.requester_id for one in found})
+    return tuple(
+        ReviewDue(line_of(one, names[one.requester_id], nodes, reader), f"{one.reason} {one.reference}")
+        for one in found
+    )
+
+
 def _mine(session: Session, nodes: Nodes, reader: Reader) -> tuple[ChangeLine, ...]:
     me = reader.principal
     rows = asked_by(session, me.person_id, _MINE_SHOWN)
@@ -76,12 +97,9 @@ def _meters(session: Session, nodes: Nodes, reader: Reader) -> tuple[DepartmentM
     """The limits of the reader's own departments and projects that run out first."""
     visible = nodes.visible(reader.principal, Permission.QUOTA_READ)
     ledger = ledger_of(session, visible)
-    rows = [row for node in visible for row in ledger.usage.get(node, ()) if row.hard is not None]
-    rows.sort(key=lambda row: (fullness(row), row.resource), reverse=True)
-    return tuple(
-        DepartmentMeter(nodes.by_id[row.node_id].title, href_of(nodes.by_id[row.node_id]), ledger.meter(row))
-        for row in rows[:_METERS_SHOWN]
-    )
+    rows = [(nodes.by_id[node], row) for node in visible for row in ledger.at(node) if row.hard is not None]
+    rows.sort(key=lambda one: (fullness(one[1]), one[1].resource), reverse=True)
+    return tuple(DepartmentMeter(node.title, href_of(node), meter_of(row)) for node, row in rows[:_METERS_SHOWN])
 
 
 def _freezes(session: Session, nodes: Nodes, reader: Reader) -> tuple[Freeze, ...]:

@@ -13,10 +13,11 @@ from governance.errors import Forbidden, NotFound
 from governance.identity.model import Permission
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
-from governance.quota.tables import Allowance, Breach, Charge, Usage
+from governance.quota.show import Status
+from governance.quota.tables import Allowance, Breach, Charge
 from governance.units import ResourceList
 from governance.web.formats import number
-from governance.web.queries.meters import Ledger, fullness, ledger_of, limit_of, short_list
+from governance.web.queries.meters import Ledger, fullness, ledger_of, short_list
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.sentences import kind_title
 from governance.web.views.parts import Badge, Fact, Number
@@ -52,17 +53,17 @@ def _branch(top: UUID, depth: int, nodes: Nodes, ledger: Ledger) -> list[TreeNod
 
 
 def _tree_sentence(ledger: Ledger, nodes: Nodes) -> str:
-    rows = [row for found in ledger.usage.values() for row in found if row.hard is not None]
+    rows = [(node, row) for node in ledger.standing for row in ledger.at(node) if row.hard is not None]
     if not rows:
         return "No limit is set yet."
-    row = max(rows, key=fullness)
-    limit, title = limit_of(row) or 0, nodes.by_id[row.node_id].title
-    if row.used == 0:
+    node, row = max(rows, key=lambda one: fullness(one[1]))
+    limit, title = row.limit or 0, nodes.by_id[node].title
+    if row.taken == 0:
         return "Nothing is taken yet, so every limit has room."
     name = noun(row.resource)
-    if row.used > limit:
-        return f"{title} is over its limit: it takes {percent(row.used, limit)} of its {name}."
-    share = f"{percent(row.used, limit)} of its {name} {'are' if name.endswith('s') else 'is'} taken"
+    if row.taken > limit:
+        return f"{title} is over its limit: it takes {percent(row.taken, limit)} of its {name}."
+    share = f"{percent(row.taken, limit)} of its {name} {'are' if name.endswith('s') else 'is'} taken"
     return f"{title} comes nearest to a limit: {share}."
 
 
@@ -73,7 +74,7 @@ def node_page(session: Session, reader: Reader, kind: str, name: str) -> NodePag
     ledger = ledger_of(session, [node.id, *(child.id for child in nodes.children.get(node.id, ()))])
     charges = _charges(session, node)
     children = [line for child in nodes.children.get(node.id, ()) for line in _branch(child.id, 0, nodes, ledger)[:1]]
-    rows = ledger.usage.get(node.id, ())
+    rows = ledger.at(node.id)
     return NodePage(
         title=node.title,
         kind=node.kind,
@@ -81,7 +82,7 @@ def node_page(session: Session, reader: Reader, kind: str, name: str) -> NodePag
         as_of=reader.moment(reader.now),
         path=_path(node, nodes, reader),
         meters=tuple(ledger.meters(node.id)),
-        rows=tuple(_row(row, ledger) for row in rows),
+        rows=tuple(_row(row) for row in rows),
         children=tuple(children),
         charges=tuple(_charge(one, nodes, reader) for one in charges[:_CHARGES_SHOWN]),
         more_charges=max(0, len(charges) - _CHARGES_SHOWN),
@@ -109,43 +110,42 @@ def _path(node: Node, nodes: Nodes, reader: Reader) -> tuple[Fact, ...]:
     return (*(Fact("", one.title, href=href_of(one)) for one in above if one.id in visible), Fact("", node.title))
 
 
-def _node_sentence(node: Node, rows: tuple[Usage, ...], nodes: Nodes) -> str:
+def _node_sentence(node: Node, rows: tuple[Status, ...], nodes: Nodes) -> str:
     limited = [row for row in rows if row.hard is not None]
     if not limited:
         return f"No limit is set for {node.title} itself; what it takes counts against those above it."
     row = max(limited, key=fullness)
-    limit, hard = limit_of(row) or 0, row.hard or 0
-    unit = unit_for(row.resource, (row.used, limit, hard))
+    limit, hard = row.limit or 0, row.hard or 0
+    unit = unit_for(row.resource, (row.taken, limit, hard))
     what = measured(noun(row.resource), unit)
     said = (
-        f"{node.title} takes {amount_text(row.used, unit)} of the {amount_text(limit, unit)}{SPACE}{what} that it may"
+        f"{node.title} takes {amount_text(row.taken, unit)} of the {amount_text(limit, unit)}{SPACE}{what} that it may"
     )
-    if row.used > hard:
+    if row.borrowed:
         parent = nodes.by_id.get(node.parent_id) if node.parent_id else None
-        borrows = parent is not None and row.used - hard <= (row.borrowing or 0)
+        borrows = parent is not None and row.borrowed <= (row.borrowing or 0)
         lender = f" borrowed from {parent.title}" if parent and borrows else " beyond its own limit"
-        return f"{said}, {amount_text(row.used - hard, unit)} of them{lender}."
+        return f"{said}, {amount_text(row.borrowed, unit)} of them{lender}."
     return f"{said}."
 
 
-def _row(row: Usage, ledger: Ledger) -> QuotaRow:
-    limit, held = limit_of(row), ledger.held_at(row)
-    amounts = (row.used, held, row.hard or 0, limit or 0, row.lending or 0)
+def _row(row: Status) -> QuotaRow:
+    amounts = (row.used, row.held, row.kept, row.hard or 0, row.limit or 0, row.lending or 0)
     unit = unit_for(row.resource, amounts)
 
     def show(amount: int | None) -> Number | None:
         return None if amount is None else Number(*_bare(number(row.resource, amount, unit)))
 
-    borrowed = None if row.hard is None or row.used <= row.hard else row.used - row.hard
     return QuotaRow(
         title=resource_title(row.resource),
         resource=row.resource,
         unit=unit.label,
-        used=show(row.used - held) or Number("0"),
-        held=show(held) or Number("0"),
-        available=show(None if limit is None else max(0, limit - row.used)),
+        used=show(row.used) or Number("0"),
+        held=show(row.held) or Number("0"),
+        kept=show(row.kept) or Number("0"),
+        available=show(row.available),
         hard=show(row.hard),
-        borrowed=show(borrowed),
+        borrowed=show(row.borrowed or None),
         lends=show(row.lending),
         rule=row.rule,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlmodel import Session, col, select
 
@@ -68,10 +69,18 @@ def change_timeline(
     decision: DecisionRow | None,
     titles: Mapping[str, str],
     reader: Reader,
+    *,
+    explained: bool,
 ) -> tuple[Event, ...]:
-    """From the denial to the end."""
+    """From the denial to the end.
+
+    Args:
+        explained: whether the reader may open the decisions that it names.
+    """
     denied = () if decision is None else (_denial(decision, titles, reader),)
-    return (*denied, *events_of(session, "change", show_number(change.number), reader), *_used(session, change, reader))
+    said = events_of(session, "change", show_number(change.number), reader)
+    events = (*denied, *said, *_used(session, change, reader))
+    return events if explained else tuple(replace(one, link="", link_text="") for one in events)
 
 
 def _denial(decision: DecisionRow, titles: Mapping[str, str], reader: Reader) -> Event:

@@ -54,6 +54,19 @@ class ReviewForm:
 
 
 @dataclass(frozen=True, slots=True)
+class PostReview:
+    """What an emergency owes: a review by one of those who were skipped. `may` is empty for who may write it now."""
+
+    due: Moment
+    overdue: bool
+    done: bool
+    skipped: tuple[str, ...]
+    may: str
+    note: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
     """One change request."""
 
@@ -61,6 +74,7 @@ class ChangePage:
     href: str
     version: int
     status: Badge
+    requester: str
     needs_line: str
     decide_by: Moment | None
     sentence: str
@@ -73,6 +87,7 @@ class ChangePage:
     needs: tuple[Need, ...]
     timeline: tuple[Event, ...]
     review: ReviewForm | None  # None: the change is decided
+    after: PostReview | None = None  # of an emergency alone
     outcome: str = ""  # what follows from the state, for a change that is decided
     may_withdraw: bool = False
     may_answer: bool = False
@@ -94,7 +109,8 @@ class ChangeLine:
     who: str
     at: Moment
     due: Moment | None
-    urgent: bool = False  # little time is left to decide
+    due_word: str = "decide by"
+    late: str = ""  # little time is left, or none: in a word
     needs_line: str = ""
 
 
@@ -122,26 +138,53 @@ class ChangeList:
 
 
 @dataclass(frozen=True, slots=True)
-class AskPage:
-    """What was denied, exactly as it was asked, and the form that makes a change request of it."""
+class Denied:
+    """What was denied, exactly as it was asked, and why."""
 
     decision: str
     decision_href: str
-    sentence: str
-    consequence: str
     status: Badge
+    consequence: str
     differences: tuple[Difference, ...]
     facts: tuple[Fact, ...]
     quotas: tuple[NodeMeters, ...]
     quotas_more: tuple[NodeMeters, ...]
-    reasons: tuple[str, ...]  # why it was denied
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """What was denied, and the form that makes a change request of it."""
+
+    denied: Denied
+    sentence: str
     needs: tuple[Need, ...]  # who would have to approve
     may: str  # empty: the reader may ask; else the reason why not
     existing: str  # the change that is open for this request already
     existing_href: str
+    urgent: str  # who can let it through at once in an emergency; empty: nobody, for no exception answers it
+    urgent_href: str  # where the reader can; empty: they cannot
     reason: str = ""
     reference: str = ""
     until: str = ""
     until_min: str = ""
     until_max: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyPage:
+    """What was denied, what breaking the glass would do, and its form."""
+
+    denied: Denied
+    ask_href: str
+    sentence: str
+    follows: tuple[Badge, ...]  # what will happen, each with its icon
+    may: str  # empty: the reader may; else the reason why not
+    may_href: str  # the change that stands in the way, where one does
+    may_link: str
+    hours_max: int
+    hours: str
+    reason: str = ""
+    incident: str = ""
     problems: tuple[Problem, ...] = ()

@@ -18,6 +18,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewDue:
+    """An emergency that waits for the reader's review."""
+
+    line: ChangeLine
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DepartmentMeter:
     """A meter with the department that it belongs to."""
 
@@ -33,6 +41,7 @@ class Home:
     sentence: str
     freezes: tuple[Freeze, ...]
     warned: tuple[Warned, ...]
+    reviews: tuple[ReviewDue, ...]
     waiting: tuple[Waiting, ...]
     more_waiting: int
     mine: tuple[ChangeLine, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tone = Literal["neutral", "info", "good", "caution", "bad"]
-Kind = Literal["used", "held", "adds", "over"]
+Kind = Literal["used", "held", "kept", "adds", "over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A limit, drawn: hard limit, used, reserved, what this request adds, and what may be borrowed from the parent."""
+    """A limit, drawn: hard limit, used, reserved, guaranteed to others, what a request adds, what may be borrowed."""
 
     title: str
     resource: str
     sentence: str  # the whole meter in words, for screen readers
     used: Number
     held: Number | None
+    kept: Number | None
     adds: Number | None
     hard: Number | None  # None: no limit
     borrowable: Number | None

@@ -38,6 +38,7 @@ class QuotaRow:
     unit: str
     used: Number
     held: Number
+    kept: Number
     available: Number | None
     hard: Number | None
     borrowed: Number | None
