@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from governance import clock
 from governance.db.session import reading
 from governance.identity.model import Principal
 from governance.identity.people import person_by_name, principal_of
@@ -14,4 +15,4 @@ __all__ = ["hospital", "policy"]
 def sato(hospital: Hospital) -> Principal:
     """The administrator."""
     with reading(hospital.engine) as session:
-        return principal_of(session, person_by_name(session, "sato"))
+        return principal_of(session, person_by_name(session, "sato"), clock.now())

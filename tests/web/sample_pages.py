@@ -47,7 +47,7 @@ HOME = Home(
     may_approve=True,
     may_ask=True,
 )
-EMPTY_HOME = Home("Nothing waits for you.", (), (), (), 0, (), (), may_approve=True, may_ask=True)
+EMPTY_HOME = Home("Nothing waits for you.", (), (), (), (), 0, (), (), may_approve=True, may_ask=True)
 
 DENIED = Badge("Denied", "circle-x", "bad")
 ALLOWED = Badge("Allowed", "circle-check", "good")

@@ -88,7 +88,7 @@ def test_one_press_on_home_approves(site: Live) -> None:
 
 def test_home_says_which_cluster_denies_nothing_until_when_by_whom_and_why(site: Live) -> None:
     with transaction(site.engine) as session:
-        sato = principal_of(session, person_by_name(session, "sato"))
+        sato = principal_of(session, person_by_name(session, "sato"), clock.now())
         hour = timedelta(hours=1)
         switch.warn(session, "burst-cloud-1", hour, "The <archive> moves.", sato, longest=hour)
     said = words(site.as_person("okafor").get("/").text)

@@ -113,7 +113,7 @@ def test_after_a_rebuild_the_cluster_observes_until_everything_is_charged_and_th
     restored = RecordedCluster()  # from a backup in which there was one of them, smaller
     tell(restored, made, 20, 1)
     with reading(hospital.engine) as session:
-        sato = principal_of(session, person_by_name(session, "sato"))
+        sato = principal_of(session, person_by_name(session, "sato"), clock.now())
     with transaction(hospital.engine) as session:
         assert rebuild(session, CLUSTER, "etcd was restored.", sato).standing.mode == "observe"
     assert hospital.ask(scale(made, 40)).allowed
@@ -132,7 +132,7 @@ def test_a_worker_that_follows_begins_anew_by_itself_after_a_rebuild(hospital: H
     with following(hospital, cluster):
         wait_until(lambda: relisted(hospital), "everything is charged")
         with transaction(hospital.engine) as session:
-            sato = principal_of(session, person_by_name(session, "sato"))
+            sato = principal_of(session, person_by_name(session, "sato"), clock.now())
             assert rebuild(session, CLUSTER, "The database was restored.", sato).standing.mode == "observe"
         wait_until(lambda: relisted(hospital), "everything is charged anew")
     with reading(hospital.engine) as session:
