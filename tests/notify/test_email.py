@@ -53,7 +53,7 @@ def test_a_mail_says_what_is_asked_and_what_it_does_and_links_to_the_change() ->
     assert first["Subject"] == "CH-1042: Dr. Okafor asks for 6 more GPUs in radiology/ct-training"
     text = part(first, "plain")
     assert "until Mon 30 November 2026, 17:00 (Europe/Stockholm)." in text
-    assert "Radiology would be at 94 % of its GPUs (16 of 17)." in text
+    assert "Radiology would be at 94\u00a0% of its GPUs: 16 of 17\u00a0GPUs." in text
     assert "https://governance.hospital.example/changes/CH-1042" in text
     assert first["Message-ID"] == second["Message-ID"] == f"<{ID}@localhost>"
 
