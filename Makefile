@@ -9,6 +9,9 @@ PARTS := $(PYTHON) tools/parts.py
 UV = $$($(PARTS) uv | cut -d" " -f2)
 ASSETS := $(shell find tools/assets -type f) package.json package-lock.json
 
+# Where this is set, each process compiles everything that it imports anew: seconds, for each command and each worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test test-fast check policies parts install assets demo recordings bench screenshots lock clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -67,7 +70,7 @@ clean:
 	@echo "== Python packages"
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed on PATH"; exit 1; }
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 	@mkdir -p .stamps && touch $@
 
