@@ -79,7 +79,9 @@ class Web(_Group):
     key: Path | None = None
     """PEM file of its private key."""
     session_hours: int = 12
-    """How long somebody stays signed in."""
+    """How long somebody stays signed in, at most."""
+    session_idle_minutes: int = 30
+    """A browser in which nobody has done anything for this long is signed out."""
     body_bytes_max: int = 1024 * 1024
     """A larger request is refused."""
 

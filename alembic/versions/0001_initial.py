@@ -189,6 +189,7 @@ def upgrade() -> None:
     sa.Column('csrf_token', sa.String(), nullable=False),
     sa.Column('state', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('seen_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_web_session_person_id_person')),
     sa.PrimaryKeyConstraint('token_hash', name=op.f('pk_web_session'))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated
 
@@ -30,6 +31,8 @@ from governance.identity.model import Permission, Principal, allows_somewhere
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
+BACKGROUND_HEADER = "governance-background"
+"""A page that asks for news by itself sends this, so that it keeps nobody signed in."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -114,10 +117,14 @@ def _by_cookie(request: Request, posted: str | None) -> Principal | None:
     token = request.cookies.get(sessions.cookies(state.settings).session)
     if not token:
         return None
+    now = state.clock()
     with reading(state.engine) as session:
-        found = sessions.find_session(session, token, state.clock())
+        found = sessions.find_session(session, token, now, timedelta(minutes=state.settings.web.session_idle_minutes))
     if found is None:
         return None
+    if found.note_use and BACKGROUND_HEADER not in request.headers:
+        with suppress(DatabaseUnavailable), transaction(state.engine) as session:  # not worth failing the request for
+            sessions.note_use(session, token, now)
     if posted is not None and request.method not in SAFE_METHODS and not _same(posted, found.csrf_token):
         raise Forbidden(
             "This form does not belong to your present session.", remedy="Open the page again and send it once more."

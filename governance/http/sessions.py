@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from governance.identity.tables import Person, SpentIdToken, WebSession
 from governance.identity.tokens import digest
 from governance.settings import Settings
 
+_USE_NOTED_EVERY = timedelta(minutes=1)
 SIGN_IN_LASTS = timedelta(minutes=10)  # from leaving for the provider to coming back
 
 
@@ -34,6 +35,7 @@ class Open:
 
     principal: Principal
     csrf_token: str
+    note_use: bool  # the last use that was written down is a minute old
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,27 @@ def open_session(
     return _store(session, person_id=person.id, state={}, now=now, lasts=lasts)
 
 
-def find_session(session: Session, token: str, now: datetime) -> Open | None:
-    """Who is signed in under this cookie, with all rights, in one read; None if nobody (any more)."""
+def find_session(session: Session, token: str, now: datetime, idle: timedelta) -> Open | None:
+    """Who is signed in under this cookie, with all rights, in one read; None if nobody (any more).
+
+    Args:
+        idle: a session whose person has done nothing for so long has ended.
+    """
     query = sa_select(WebSession, Person).join(Person, col(Person.id) == col(WebSession.person_id))
     rows = session.execute(with_holdings(query.where(col(WebSession.token_hash) == digest(token)), now)).all()
-    if not rows or rows[0].WebSession.expires_at <= now or not rows[0].Person.active:
+    if not rows or not rows[0].Person.active:
         return None
-    return Open(principal_from(rows, signed_in_by="session"), rows[0].WebSession.csrf_token)
+    found: WebSession = rows[0].WebSession
+    if found.expires_at <= now or found.seen_at + idle <= now:
+        return None
+    principal = principal_from(rows, signed_in_by="session")
+    return Open(principal, found.csrf_token, note_use=found.seen_at <= now - _USE_NOTED_EVERY)
+
+
+def note_use(session: Session, token: str, now: datetime) -> None:
+    """Write down that its person did something, at most once a minute."""
+    theirs = update(WebSession).where(col(WebSession.token_hash) == digest(token))
+    session.execute(theirs.where(col(WebSession.seen_at) <= now - _USE_NOTED_EVERY).values(seen_at=now))
 
 
 def close_session(session: Session, token: str, principal: Principal, now: datetime, *, request_id: str = "") -> None:
@@ -145,6 +161,7 @@ def _store(session: Session, *, person_id: UUID | None, state: dict[str, Any], n
             csrf_token=secrets.token_urlsafe(32),
             state=state,
             created_at=now,
+            seen_at=now,
             expires_at=now + lasts,
         )
     )

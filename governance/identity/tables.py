@@ -98,6 +98,7 @@ class WebSession(Table, table=True):
     csrf_token: str
     state: dict[str, Any] = document()  # OIDC state, nonce, PKCE verifier, where to return
     created_at: datetime = instant()
+    seen_at: datetime = instant()  # when its person last did something, to the minute
     expires_at: datetime = instant(index=True)
 
 

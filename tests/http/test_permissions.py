@@ -13,7 +13,14 @@ from starlette.staticfiles import StaticFiles
 
 from governance.api import ground
 from governance.db.session import transaction
-from governance.http.permissions import public, refuse_undeclared, requires, undeclared_routes, visitor
+from governance.http.permissions import (
+    BACKGROUND_HEADER,
+    public,
+    refuse_undeclared,
+    requires,
+    undeclared_routes,
+    visitor,
+)
 from governance.identity import tokens
 from governance.identity.model import EVERY_SCOPE, Permission
 from governance.identity.tables import RoleBinding
@@ -47,6 +54,16 @@ def test_who_is_signed_in_is_known_by_cookie_or_token_with_one_read(site: Site) 
         with statements(site.hospital.engine) as sent:
             assert site.client.get("/me", headers=headers).json() == "okafor"
         assert len(sent) == 1
+
+
+def test_a_browser_in_which_nobody_does_anything_is_signed_out_and_one_in_use_is_not(site: Site) -> None:
+    used, idle = browser(site, "okafor"), browser(site, "lindqvist")
+    background = idle | {BACKGROUND_HEADER: "1"}
+    for _ in range(3):
+        site.clock.move(timedelta(minutes=20))
+        assert site.client.get("/me", headers=used).status_code == 200
+        answered = site.client.get("/me", headers=background).status_code
+    assert answered == 401, "a page that refreshes itself keeps nobody signed in"
 
 
 def test_a_token_needs_no_form_token_because_no_browser_sends_it_by_itself(site: Site) -> None:

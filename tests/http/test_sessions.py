@@ -34,9 +34,11 @@ def open_one(hospital: Hospital, replaces: str | None = None) -> str:
         return sessions.open_session(session, person, NOW, HOUR, replaces=replaces, reason="test")
 
 
-def find(hospital: Hospital, token: str, at: timedelta = timedelta(0)) -> sessions.Open | None:
+def find(
+    hospital: Hospital, token: str, at: timedelta = timedelta(0), idle: timedelta = 2 * HOUR
+) -> sessions.Open | None:
     with reading(hospital.engine) as session:
-        return sessions.find_session(session, token, NOW + at)
+        return sessions.find_session(session, token, NOW + at, idle)
 
 
 def test_a_session_is_found_with_all_rights_in_one_read(hospital: Hospital) -> None:
@@ -55,6 +57,25 @@ def test_a_session_ends_with_its_time(hospital: Hospital) -> None:
     token = open_one(hospital)
     assert find(hospital, token, HOUR - timedelta(seconds=1)) is not None
     assert find(hospital, token, HOUR) is None
+
+
+def test_a_session_ends_when_nobody_does_anything_in_it(hospital: Hospital) -> None:
+    token, idle = open_one(hospital), timedelta(minutes=30)
+    assert find(hospital, token, timedelta(minutes=29), idle) is not None
+    assert find(hospital, token, idle, idle) is None
+    with transaction(hospital.engine) as session:
+        sessions.note_use(session, token, NOW + timedelta(minutes=29))
+    assert find(hospital, token, timedelta(minutes=58), idle) is not None
+    assert find(hospital, token, timedelta(minutes=59), idle) is None
+    assert find(hospital, token, HOUR, 2 * HOUR) is None, "its whole time stays what it was"
+
+
+def test_use_is_written_down_once_a_minute(hospital: Hospital) -> None:
+    token = open_one(hospital)
+    for seconds, noted in ((59, False), (60, True), (61, True)):
+        found = find(hospital, token, timedelta(seconds=seconds))
+        assert found is not None
+        assert found.note_use is noted
 
 
 def test_a_session_ends_when_it_is_replaced_or_closed(hospital: Hospital) -> None:
