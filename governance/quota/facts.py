@@ -21,6 +21,7 @@ from governance.quota.model import (
     NamespaceState,
     ObjectState,
     Pending,
+    Size,
     UsageRow,
 )
 from governance.quota.plan import ObjectRef
@@ -168,6 +169,7 @@ def object_state(row: Mapping[str, Any]) -> ObjectState:
         observed_version=row["observed_version"] or "",
         pendings=tuple(Pending.from_document(one) for one in row["pending"]),
         children=ResourceList(row["children"]),
+        sizes={Size(one["revision"], ResourceList(one["unit"])): one["count"] for one in row["sizes"]},
         gone=row["gone"],
         deleting=row["deleting"],
     )

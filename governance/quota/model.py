@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from governance.units import EMPTY, ResourceList, largest_of
 
 LIVE = ("held", "confirmed")  # the states of a charge that stands in usage
+POD = "core/pods"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Declaration:
     rolling: bool = False
     fixed: ResourceList = EMPTY  # taken once: count/deployments.apps, load balancers, a claim's storage
     template: str = ""  # hash of the template as it runs: images, resources, placement, security context
+    revision: str = ""  # a pod: of which of its owner's templates it was made; an owner that keeps several: its newest
     images: tuple[str, ...] = ()
 
     def value(self) -> ResourceList:
@@ -49,6 +51,7 @@ class Declaration:
             "rolling": self.rolling,
             "fixed": self.fixed.as_dict(),
             "template": self.template,
+            "revision": self.revision,
             "images": list(self.images),
         }
 
@@ -63,6 +66,7 @@ class Declaration:
             rolling=document["rolling"],
             fixed=ResourceList(document["fixed"]),
             template=document["template"],
+            revision=document["revision"],
             images=tuple(document["images"]),
         )
 
@@ -107,8 +111,23 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much a pod takes, or the largest pod of a workload, and which template of its owner it was made of.
+
+    A pod may take more than its template foretells: a webhook injects a sidecar, or it was resized in place.
+    """
+
+    revision: str  # empty: of whatever its owner's template is
+    unit: ResourceList
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectState:
-    """One object that the ledger knows. `children` is the sum of the needs of those directly below it."""
+    """One object that the ledger knows. `children` is the sum of the needs of those directly below it.
+
+    `sizes` counts the pods that draw on it: how many of those directly below have which size. It is a count, not the
+    largest alone, so that the largest is still known when it goes.
+    """
 
     id: UUID
     charge_id: UUID
@@ -122,17 +141,35 @@ class ObjectState:
     observed_version: str = ""
     pendings: tuple[Pending, ...] = ()
     children: ResourceList = EMPTY
+    sizes: Mapping[Size, int] = field(default_factory=dict)
     gone: bool = False  # deleted, or never came to be; kept so that a late event does not bring it back
     deleting: bool = False  # has a deletionTimestamp
 
+    def declared(self) -> tuple[Declaration, ...]:
+        """What was observed, then what is pending."""
+        return (*((self.observed,) if self.observed else ()), *(one.declaration for one in self.pendings))
+
     def value(self) -> ResourceList:
         """The largest of what was observed and what is pending, component by component."""
-        observed = (self.observed.value(),) if self.observed else ()
-        return largest_of((*observed, *(one.declaration.value() for one in self.pendings)))
+        return largest_of(replace(one, unit=one.unit | self.largest(one)).value() for one in self.declared())
+
+    def largest(self, declaration: Declaration) -> ResourceList:
+        """The largest pod that runs with a declaration's template, or, while that rolls out, with any."""
+        made_of = ("", declaration.revision or declaration.template)
+        return largest_of(one.unit for one in self.sizes if declaration.rolling or one.revision in made_of)
+
+    def size(self) -> Size | None:
+        """What it adds to the sizes of what it draws on: a pod itself, a workload the largest of its pods."""
+        declared = self.declared()
+        if not declared:
+            return None
+        unit = largest_of(one.unit * one.replicas if self.kind == POD else self.largest(one) for one in declared)
+        revision = declared[0].revision if self.kind == POD else declared[0].template
+        return Size(revision, unit) if unit else None
 
     def last_known(self) -> Declaration | None:
         """What it was last known to declare, pending writes included; the one that rolls out, if any does."""
-        known = [*((self.observed,) if self.observed else ()), *(one.declaration for one in self.pendings)]
+        known = self.declared()
         return next((one for one in known if one.rolling), known[-1] if known else None)
 
     def need(self) -> ResourceList:

@@ -7,7 +7,7 @@ root".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -24,6 +24,7 @@ from governance.quota.model import (
     ObjectState,
     Pending,
     Position,
+    Size,
     joint_need,
     walk,
 )
@@ -122,9 +123,7 @@ def scaled(known: Known, uid: str, replicas: int) -> Declaration | None:
     None: the ledger does not know the object; read it from the cluster.
     """
     state = known.objects.get(uid)
-    entries = [] if state is None or state.gone else [one.declaration for one in state.pendings]
-    if state is not None and state.observed is not None:
-        entries.insert(0, state.observed)
+    entries = state.declared() if state is not None and not state.gone else ()
     if not entries:
         return None
     return replace(
@@ -238,9 +237,7 @@ class _Draft:
 
 def _rolled(state: ObjectState | None, declaration: Declaration) -> Declaration:
     """A new template rolls out: old and new replicas and the surge run together, each as large as the larger unit."""
-    known = [one.declaration for one in state.pendings] if state else []
-    if state and state.observed:
-        known.append(state.observed)
+    known = state.declared() if state else ()
     if all(one.template == declaration.template for one in known):
         return declaration
     return replace(declaration, rolling=True, unit=largest_of([declaration.unit, *(one.unit for one in known)]))
@@ -250,26 +247,36 @@ def _as_running(state: ObjectState, seen: Declaration) -> Declaration:
     """While it rolls out, pods of the former template run as well: its unit is the larger one until that is over."""
     if not seen.rolling:
         return seen
-    before = [one.declaration.unit for one in state.pendings]
-    if state.observed is not None:
-        before.append(state.observed.unit)
-    return replace(seen, unit=largest_of([seen.unit, *before]))
+    return replace(seen, unit=largest_of([seen.unit, *(one.unit for one in state.declared())]))
 
 
 def _put(draft: _Draft, after: ObjectState) -> None:
-    """Set an object, and carry the change of its need up to its root."""
+    """Set an object where it is, and carry what that changes up to its root."""
     before = draft.objects.get(after.uid)
     draft.objects[after.uid] = after
     draft.touched.add(after.charge_id)
-    _climb(draft, after.parent_uid, after.need() - (before.need() if before else EMPTY))
+    _climb(draft, after.parent_uid, before, after)
 
 
-def _climb(draft: _Draft, uid: str | None, change: ResourceList) -> None:
-    while uid is not None and change:
-        parent = draft.objects[uid]
-        after = replace(parent, children=parent.children + change)
-        draft.objects[uid] = after
-        uid, change = after.parent_uid, after.need() - parent.need()
+def _climb(draft: _Draft, uid: str | None, before: ObjectState | None, after: ObjectState | None) -> None:
+    """Carry a change of what is directly below `uid` up to the root; None: it is not there, before or after."""
+    while uid is not None:
+        change = (after.need() if after else EMPTY) - (before.need() if before else EMPTY)
+        lost, gained = before.size() if before else None, after.size() if after else None
+        if not change and lost == gained:
+            return
+        before = draft.objects[uid]
+        sizes = _recounted(before.sizes, lost, gained)
+        draft.objects[uid] = after = replace(before, children=before.children + change, sizes=sizes)
+        uid = after.parent_uid
+
+
+def _recounted(sizes: Mapping[Size, int], lost: Size | None, gained: Size | None) -> Mapping[Size, int]:
+    counts = dict(sizes)
+    for size, number in ((lost, -1), (gained, 1)):
+        if size is not None:
+            counts[size] = counts.get(size, 0) + number
+    return {size: number for size, number in counts.items() if number}
 
 
 def _chain(draft: _Draft, uid: str | None) -> list[ObjectState] | None:
@@ -396,12 +403,12 @@ def _reparent(draft: _Draft, ref: ObjectRef) -> None:
         return
     if (parent.uid if parent else None) == state.parent_uid:
         return
-    _climb(draft, state.parent_uid, EMPTY - state.need())
+    _climb(draft, state.parent_uid, state, None)
     draft.touched.add(state.charge_id)
     charge_id = parent.charge_id if parent else _charge_for(draft, ref)
     draft.objects[ref.uid] = replace(state, parent_uid=parent.uid if parent else None, charge_id=charge_id)
     draft.touched.add(charge_id)
-    _climb(draft, parent.uid if parent else None, state.need())
+    _climb(draft, parent.uid if parent else None, None, state)
     for uid, one in list(draft.objects.items()):
         if ref.uid in {above.uid for above in _chain(draft, uid) or ()}:
             draft.objects[uid] = replace(one, charge_id=charge_id)

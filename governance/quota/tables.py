@@ -110,6 +110,7 @@ class ChargeObject(Table, table=True):
     observed: dict[str, Any] | None = document(None)  # a declaration (quota.model.Declaration)
     pending: list[Any] = document(list)  # [{base_version, declaration, content, grant, deadline, decision}]
     children: dict[str, int] = document()  # sum of the needs of its direct children
+    sizes: list[Any] = document(list)  # [{revision, unit, count}]: how large the pods are that draw on it
     need: dict[str, int] = document()  # max(value, children) component by component
     gone: bool = (
         False  # deleted, or never came to be; kept for a day (quota.prune), so that a late event does not bring it back

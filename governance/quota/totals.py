@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from governance.units import EMPTY, ResourceList, sum_of
 class Difference:
     """A stored amount that is not what its entries add up to."""
 
-    what: str  # usage used, usage drawn, usage allowance, object children, charge level
+    what: str  # usage used, usage drawn, usage allowance, object children, object sizes, charge level
     of: str  # the row: node and resource, object uid, charge
     stored: int
     derived: int
@@ -185,6 +185,12 @@ def _of_objects(session: Session) -> list[Difference]:
     found = []
     for key, one in objects.items():
         found += _unequal("object children", one.uid, one.children, sum_of(child.need() for child in below[key]))
+        counted = Counter(size for child in below[key] if (size := child.size()) is not None)
+        found += [
+            Difference("object sizes", f"{one.uid} {dict(size.unit)}", one.sizes.get(size, 0), counted[size])
+            for size in one.sizes.keys() | counted.keys()
+            if one.sizes.get(size, 0) != counted[size]
+        ]
     named: dict[tuple[str, str, str], list[Charge]] = defaultdict(list)
     for charge in session.scalars(select(Charge).where(col(Charge.state).in_(LIVE))):
         named[charge.scope, charge.kind, charge.native_id].append(charge)

@@ -225,6 +225,10 @@ def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None
         "observed": state.observed.as_document() if state.observed else None,
         "pending": [one.as_document() for one in state.pendings],
         "children": state.children.as_dict(),
+        "sizes": [
+            {"revision": one.revision, "unit": one.unit.as_dict(), "count": number}
+            for one, number in state.sizes.items()
+        ],
         "need": state.need().as_dict(),
         "gone": state.gone,
         "deleting": state.deleting,

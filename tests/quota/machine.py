@@ -1,7 +1,8 @@
 """The life of a namespace: API server, controllers, users and watch, and the ledger that follows them.
 
 What is simulated is what Kubernetes was seen to do (LEDGER.md): writes are admitted before they persist and may be
-lost after, by conflict or for no reason; events are in order, but late, repeated, or lost until the next LIST.
+lost after, by conflict or for no reason; events are in order, but late, repeated, or lost until the next LIST. Pods may
+take more than their template says: a sidecar is put into them as they are made, or they are resized in place.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class World:
     ledger: Ledger
     objects: dict[str, Stored] = field(default_factory=dict)
     graves: dict[str, ObjectRef] = field(default_factory=dict)
+    told: dict[str, Observation] = field(default_factory=dict)  # the last of each object that is there
+    taken_away: set[str] = field(default_factory=set)  # pods of which somebody asked to remove the owner
+    sidecar: int = 0  # millicores that are put into each pod that a controller makes
     let_go: dict[str, str] = field(default_factory=dict)  # by whom: what an orphaning delete left behind
     writes: list[Write] = field(default_factory=list)
     unsure: bool = False  # a write was lost, or may be, without an event that says so
@@ -92,7 +96,16 @@ class World:
 
     def take_from_owner(self, pod: Stored) -> bool:
         """A user removes a pod's controllerRef; its controller will make another."""
+        self.taken_away.add(pod.ref.uid)
         return self._ask(Write(replace(pod.ref, owner_uid=None), pod.version, pod.declaration))
+
+    def resize(self, pod: Stored, millicores: int) -> bool:
+        """A user gives a running pod more, or takes some."""
+        after = replace(pod.declaration, unit=ResourceList({"requests.cpu": millicores}))
+        if after.unit <= pod.declaration.unit:
+            self._store(pod.ref, after, pod)
+            return True
+        return self._ask(Write(pod.ref, pod.version, after))
 
     def delete(self, one: Stored, *, orphan: bool) -> None:
         """In the background, or first its dependents are let go."""
@@ -155,7 +168,9 @@ class World:
                 self._remove(mine[0])
             elif len(mine) < one.declaration.replicas:
                 ref = self._ref(f"{one.ref.name}-{next(self.numbers)}", POD, one.ref.uid)
-                self._store(ref, pods(POD, 1, one.declaration.template), None)
+                pod = pods(POD, 1, one.declaration.template)
+                sidecar = ResourceList({"requests.cpu": self.sidecar})
+                self._store(ref, replace(pod, unit=pod.unit + sidecar), None)
 
     def collect_garbage(self) -> None:
         for one in self._garbage():
@@ -196,6 +211,7 @@ class World:
         """The next event."""
         seen = self.queue.pop(0)
         self.ledger.observe(seen, self.now)
+        self.told[seen.ref.uid] = seen
         self.delivered.append(seen)
 
     def deliver_again(self, seen: Observation) -> None:
@@ -247,7 +263,8 @@ class World:
         """What exists takes: of objects of one name, living or gone, what they need together.
 
         Args:
-            told: everything was; else what an orphaning delete left behind still belongs to whoever left it.
+            told: everything was; else what an orphaning delete left behind still belongs to whoever left it, and of
+                what a pod takes beyond its template only what was told counts, for nobody asked for it.
         """
         owners = {} if told else self.let_go
         refs = self.graves | {one.ref.uid: one.ref for one in self._all()}
@@ -255,7 +272,7 @@ class World:
         names: dict[tuple[str, str], list[ObjectState]] = {}
         for ref in refs.values():
             if ref.owner_uid not in refs:
-                names.setdefault((ref.kind, ref.name), []).append(self._state(ref, refs))
+                names.setdefault((ref.kind, ref.name), []).append(self._state(ref, refs, told=told))
         return sum_of(joint_need(incarnations) for incarnations in names.values())
 
     def is_quiet(self) -> bool:
@@ -264,13 +281,42 @@ class World:
         rolling = any(one.declaration.rolling or one.deleting for one in self._all())
         return self.watching and not under_way and not rolling
 
-    def _state(self, ref: ObjectRef, refs: Mapping[str, ObjectRef]) -> ObjectState:
+    def _state(self, ref: ObjectRef, refs: Mapping[str, ObjectRef], *, told: bool) -> ObjectState:
         one = self.objects.get(ref.uid)
-        children = sum_of(self._state(child, refs).need() for child in refs.values() if child.owner_uid == ref.uid)
-        observed = one.declaration if one and not one.deleting else None
+        below = [self._state(child, refs, told=told) for child in refs.values() if child.owner_uid == ref.uid]
+        observed = self._running(one, told=told) if one and not one.deleting else None
         return ObjectState(
-            _NOBODY, _NOBODY, ref.uid, ref.kind, ref.namespace, ref.name, observed=observed, children=children
+            _NOBODY,
+            _NOBODY,
+            ref.uid,
+            ref.kind,
+            ref.namespace,
+            ref.name,
+            observed=observed,
+            children=sum_of(child.need() for child in below),
         )
+
+    def _running(self, one: Stored, *, told: bool) -> Declaration:
+        """What an object declares, with the unit that its pods are known to have."""
+        if one.ref.kind != POD:
+            return replace(one.declaration, unit=one.declaration.unit | self._largest(one, told=told))
+        if told or one.ref.uid in self.told:
+            return one.declaration
+        return pods(POD, 1, one.declaration.template)
+
+    def _largest(self, one: Stored, *, told: bool) -> ResourceList:
+        """The largest of the pods that run with the template of a Deployment or ReplicaSet."""
+        largest = ResourceList()
+        for child in self.children(one.ref.uid):
+            seen = self.told.get(child.ref.uid)
+            known = seen is not None and seen.ref.owner_uid == one.ref.uid and child.ref.uid not in self.taken_away
+            if not (told or known):
+                continue
+            if child.ref.kind == POD:
+                largest |= self._running(child, told=told).unit
+            elif one.declaration.rolling or child.declaration.template == one.declaration.template:
+                largest |= self._largest(child, told=told)
+        return largest
 
     def _ask(self, write: Write, *, again: bool = False) -> bool:
         declaration = write.declaration
@@ -326,6 +372,7 @@ class World:
 
     def _list(self, kind: str) -> None:
         listed = [replace(_seen(one), listed_at=self.now) for one in self._all() if one.ref.kind == kind]
+        self.told |= {seen.ref.uid: seen for seen in listed}
         self.ledger.observe_list(kind, listed, str(self.version), self.now)
 
 

@@ -92,6 +92,15 @@ class Life(RuleBasedStateMachine):
     def a_pod_is_taken_from_its_owner(self, pick: int) -> None:
         self.world.take_from_owner(one_of(self.of(POD), pick))
 
+    @precondition(lambda self: self.of(POD))
+    @rule(pick=PICK, millicores=st.sampled_from([1000, 1500, 2500]))
+    def a_pod_is_resized(self, pick: int, millicores: int) -> None:
+        self.world.resize(one_of(self.of(POD), pick), millicores)
+
+    @rule(millicores=st.sampled_from([0, 500]))
+    def from_now_on_pods_get_a_sidecar_or_none(self, millicores: int) -> None:
+        self.world.sidecar = millicores
+
     @precondition(lambda self: any(one.ref.owner_uid is None for one in self.world.objects.values()))
     @rule(pick=PICK, orphan=st.booleans())
     def something_is_deleted(self, pick: int, orphan: bool) -> None:
@@ -260,7 +269,14 @@ def key_by_review(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "propose", propose)
 
 
-@pytest.mark.parametrize("mutate", [trust_owner_references, skip_pendings, credit_early, key_by_review])
+def ignore_live_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workload's pods take what its template says, whatever they were seen to take."""
+    monkeypatch.setattr(planning, "_recounted", lambda *_: {})
+
+
+@pytest.mark.parametrize(
+    "mutate", [trust_owner_references, skip_pendings, credit_early, key_by_review, ignore_live_pods]
+)
 def test_it_would_not_if_the_ledger(
     mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from tests.quota.hospital import CPU, LATER, NOW, POD, REPLICASET, cpu, declares
 from tests.quota.ledgers import Memory
 
 DAEMONSET = "apps/daemonsets"
+STATEFULSET = "apps/statefulsets"
 
 
 @pytest.fixture
@@ -156,3 +157,104 @@ def test_counts_of_parent_and_children_add_up(ledger: Memory) -> None:
         pod = replace(declares(1, kind=POD), fixed=ResourceList({"count/pods": 1}))
         see(ledger, ref(f"web-1-{number}", POD, owner=replicas.uid), 2 + number, pod)
     assert ledger.charged() == ResourceList({CPU: 2000, "count/replicasets.apps": 1, "count/pods": 2})
+
+
+def running(ledger: Memory, replicas: int, *sizes: int, template: str = "a") -> tuple[ObjectRef, list[ObjectRef]]:
+    """A Deployment that was seen, with its ReplicaSet and pods of these sizes; answers the Deployment and the pods."""
+    web = ref("web")
+    see(ledger, web, 1, declares(replicas, template=template))
+    parts = ref("web-1", REPLICASET, owner=web.uid)
+    see(ledger, parts, 2, declares(replicas, kind=REPLICASET, template=template))
+    pods = [ref(f"web-1-{number}", POD, owner=parts.uid) for number in range(len(sizes))]
+    for number, size in enumerate(sizes):
+        see(ledger, pods[number], 3 + number, declares(1, size, POD, template="injected"))
+    return web, pods
+
+
+def test_a_scale_takes_what_the_largest_live_pod_takes_and_not_what_the_template_says(ledger: Memory) -> None:
+    web, _ = running(ledger, 2, 1000, 1250)
+    assert charged(ledger) == 2500
+    wanted = scaled(ledger.known(web), web.uid, 10)
+    assert wanted is not None
+    ask(ledger, web, wanted, 1)
+    assert charged(ledger) == 12_500
+    assert ledger.is_sound()
+
+
+def test_the_largest_pod_is_let_go_of_when_it_is_gone_or_smaller_and_the_next_one_counts(ledger: Memory) -> None:
+    _, pods = running(ledger, 4, 1000, 1250, 1250, 1500)
+    assert charged(ledger) == 6000
+    see(ledger, pods[3], 20, None)
+    assert charged(ledger) == 5000
+    see(ledger, pods[2], 21, declares(1, 1100, POD, template="injected"))
+    assert charged(ledger) == 5000
+    see(ledger, pods[1], 22, declares(0, 0, POD, template="injected"))  # it has ended
+    assert charged(ledger) == 4400
+    see(ledger, pods[2], 23, None)
+    assert charged(ledger) == 4000
+
+
+def test_each_component_is_that_of_the_pod_that_takes_most_of_it(ledger: Memory) -> None:
+    _, pods = running(ledger, 2, 1000, 1000)
+    injected = replace(declares(1, 500, POD), unit=ResourceList({CPU: 500, "requests.memory": 7}))
+    see(ledger, pods[1], 20, injected)
+    assert ledger.charged() == ResourceList({CPU: 2000, "requests.memory": 14})
+
+
+def test_the_resize_of_a_pod_is_reserved_for_each_replica_when_it_is_asked_for(ledger: Memory) -> None:
+    _, pods = running(ledger, 3, 1000, 1000, 1000)
+    ask(ledger, pods[0], declares(1, 2000, POD, template="injected"), 3)
+    assert charged(ledger) == 6000
+    see(ledger, pods[0], 20, declares(1, 1000, POD, template="injected"))  # it was lost
+    assert charged(ledger) == 3000
+
+
+def test_pods_of_the_former_template_count_while_a_new_one_rolls_out_and_no_longer(ledger: Memory) -> None:
+    web, pods = running(ledger, 2, 1500, 1500)
+    ask(ledger, web, declares(2, template="b"), 1)
+    assert charged(ledger) == 4500  # two and the surge
+    see(ledger, web, 20, replace(declares(2, template="b"), rolling=True))
+    assert charged(ledger) == 4500
+    parts = ref("web-2", REPLICASET, owner=web.uid)
+    see(ledger, parts, 21, declares(2, kind=REPLICASET, template="b"))
+    former = ref("web-1", REPLICASET, uid=pods[0].owner_uid or "", owner=web.uid)
+    see(ledger, former, 22, declares(0, kind=REPLICASET))
+    see(ledger, pods[1], 22, None)
+    see(ledger, web, 23, declares(2, template="b"))
+    see(ledger, ref("web-2-0", POD, owner=parts.uid), 24, declares(1, 1100, POD, template="injected"))
+    assert charged(ledger) == 3700  # one pod of the former template ends slowly; two of the new one
+    assert scaled_to(ledger, web, 10) == 11_000
+
+
+def scaled_to(ledger: Memory, one: ObjectRef, replicas: int) -> int:
+    wanted = scaled(ledger.known(one), one.uid, replicas)
+    assert wanted is not None
+    ask(ledger, one, wanted, 30)
+    return charged(ledger)
+
+
+def test_pods_of_an_earlier_revision_that_live_on_do_not_count(ledger: Memory) -> None:
+    store = ref("store", STATEFULSET)
+    second = replace(declares(3, kind=STATEFULSET), revision="second")
+    see(ledger, store, 1, second)
+    for number, (revision, size) in enumerate([("first", 4000), ("second", 1000), ("second", 1250)]):
+        pod = replace(declares(1, size, POD), revision=revision)
+        see(ledger, ref(f"store-{number}", POD, owner=store.uid), 2 + number, pod)
+    assert charged(ledger) == 6250
+    assert scaled_to(ledger, store, 10) == 12_500
+
+
+def test_what_is_no_pod_makes_no_unit_larger(ledger: Memory) -> None:
+    store = ref("store", STATEFULSET)
+    see(ledger, store, 1, declares(3, kind=STATEFULSET))
+    claim = Declaration("core/persistentvolumeclaims", 1, cpu(5000))
+    see(ledger, ref("data-store-0", "core/persistentvolumeclaims", owner=store.uid), 2, claim)
+    assert charged(ledger) == 5000
+
+
+def test_a_pod_that_is_taken_from_its_owner_takes_its_size_along(ledger: Memory) -> None:
+    _, pods = running(ledger, 2, 1000, 1500)
+    ask(ledger, replace(pods[1], owner_uid=None), declares(1, 1500, POD), 4)
+    see(ledger, replace(pods[1], owner_uid=None), 20, declares(1, 1500, POD))
+    assert charged(ledger) == 3500
+    assert ledger.is_sound()

@@ -7,9 +7,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
+from governance.db.session import reading, transaction
 from governance.quota.observe import observe_list
 from governance.quota.plan import ObjectRef
+from governance.quota.tables import ChargeObject
+from governance.quota.totals import differences
 from tests.quota.hospital import (
     LATER,
     POD,
@@ -86,3 +90,38 @@ def test_what_a_deleted_object_left_behind_is_charged_again_when_its_successor_i
     see(engine, replicas, 10, None)
     assert used(engine)["ct"] == 0
     assert is_sound(engine)
+
+
+def test_how_large_live_pods_are_is_kept_with_what_they_draw_on(engine: Engine) -> None:
+    web = ref("web")
+    parts = ref("web-1", REPLICASET, owner=web.uid)
+    pods = [ref(f"web-1-{number}", POD, owner=parts.uid) for number in range(3)]
+    see(engine, web, 1, declares(3))
+    see(engine, parts, 2, declares(3, kind=REPLICASET))
+    for number, size in enumerate([1000, 1500, 1500]):
+        see(engine, pods[number], 3 + number, declares(1, size, POD))
+    assert used(engine)["ct"] == 4500
+    admit(engine, web, declares(5), "1")
+    assert used(engine)["ct"] == 7500
+    admit(engine, pods[0], declares(1, 2000, POD), "3")
+    assert used(engine)["ct"] == 10_000
+    see(engine, pods[0], 20, declares(1, 1000, POD))
+    see(engine, pods[1], 21, None)
+    assert used(engine)["ct"] == 7500
+    see(engine, pods[2], 22, None)
+    assert used(engine)["ct"] == 5000
+    assert is_sound(engine)
+
+
+def test_a_count_of_sizes_that_is_not_what_the_pods_add_up_to_is_found(engine: Engine) -> None:
+    parts = ref("web-1", REPLICASET)
+    see(engine, parts, 1, declares(1, kind=REPLICASET))
+    see(engine, ref("web-1-0", POD, owner=parts.uid), 2, declares(1, 1500, POD))
+    assert is_sound(engine)
+    with transaction(engine) as session:
+        row = session.exec(select(ChargeObject).where(ChargeObject.uid == parts.uid)).one()
+        row.sizes = []
+        session.add(row)
+    with reading(engine) as session:
+        found_now = [(one.what, one.stored, one.derived) for one in differences(session)]
+    assert ("object sizes", 0, 1) in found_now

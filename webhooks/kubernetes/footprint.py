@@ -12,7 +12,7 @@
     a kind of one's own     R*u, with the paths of its `Scalable`
 
 Each also counts itself (`count/deployments.apps`). `u` is one pod of the template as the API server will store it,
-without `count/pods`: the ledger adds those up over the pods that exist.
+without `count/pods`: the ledger adds those up over the pods that exist, and makes `u` as large as the largest of them.
 """
 
 from __future__ import annotations
@@ -161,6 +161,7 @@ def _templated(
     surge: int = 0,
     fields: Mapping[str, Any],
     claims: tuple[Object, ...] = (),
+    revision: str = "",
 ) -> Wish:
     stored = as_stored(section(source, f"{path}.spec"), _namespace(source), around)
     unit = unit_of(stored, _namespace(source), around)
@@ -177,6 +178,7 @@ def _templated(
         surge=surge,
         fixed=_count(kind),
         template=template_hash(view),
+        revision=revision,
         images=images_of(stored),
     )
     return Wish(declaration, {**prune(fields), **named_claims, **flatten(view, f"{path}.spec")})
@@ -200,7 +202,9 @@ def _stateful_set(kind: str, source: Object, around: Surroundings) -> Wish:
     replicas = whole(source, "spec.replicas", 1)
     claims = tuple(items(source, "spec.volumeClaimTemplates"))
     fields = {"spec.replicas": replicas}
-    return _templated(kind, source, around, _TEMPLATES[kind], replicas, fields=fields, claims=claims)
+    revision = text(source, "status.updateRevision")
+    path = _TEMPLATES[kind]
+    return _templated(kind, source, around, path, replicas, fields=fields, claims=claims, revision=revision)
 
 
 def _daemon_set(kind: str, source: Object, around: Surroundings) -> Wish:
@@ -209,9 +213,9 @@ def _daemon_set(kind: str, source: Object, around: Surroundings) -> Wish:
     count = matching_nodes(around.nodes, section(source, "spec.template.spec"))
     path = "spec.updateStrategy.rollingUpdate.maxSurge"
     surge = 0 if text(source, "spec.updateStrategy.type") == "OnDelete" else scaled(source, path, count, 0)
-    return _templated(
-        kind, source, around, _TEMPLATES[kind], count, surge=surge, fields={path: at(source, path) if surge else None}
-    )
+    fields = {path: at(source, path) if surge else None}
+    revision = _marked(source, "annotations", "deprecated.daemonset.template.generation")
+    return _templated(kind, source, around, _TEMPLATES[kind], count, surge=surge, fields=fields, revision=revision)
 
 
 def _job(kind: str, source: Object, around: Surroundings) -> Wish:
@@ -247,17 +251,28 @@ def _pod(kind: str, source: Object, around: Surroundings) -> Wish:
     unit = pod_usage(source, around.now)
     if unit:
         unit = unit + unit_of(spec, _namespace(source), around) - pod_usage({"spec": spec}, around.now)
-    controlled = any(flag(one, "controller") for one in items(source, "metadata.ownerReferences"))
-    view = running_view(spec, controlled=controlled)
+    owner = next((one for one in items(source, "metadata.ownerReferences") if flag(one, "controller")), None)
+    view = running_view(spec, controlled=owner is not None)
     declaration = Declaration(
         kind=kind,
         replicas=1 if unit else 0,
         unit=unit,
         fixed=_count(kind),
         template=template_hash(view),
+        revision=_made_of(source, owner) if owner else "",
         images=images_of(spec),
     )
     return Wish(declaration, flatten(view, "spec"))
+
+
+def _made_of(pod: Object, owner: Object) -> str:
+    # Below these owners pods of earlier templates live on (a partition, OnDelete); a ReplicaSet has one template.
+    return _marked(pod, "labels", _REVISION_LABELS.get(text(owner, "kind"), ""))
+
+
+def _marked(source: Object, which: str, name: str) -> str:
+    found = section(source, f"metadata.{which}").get(name)
+    return found if isinstance(found, str) else ""
 
 
 def _claim(kind: str, source: Object, _around: Surroundings) -> Wish:
@@ -324,6 +339,9 @@ _TEMPLATES = {
     "batch/cronjobs": "spec.jobTemplate.spec.template",
     "core/replicationcontrollers": "spec.template",
 }
+
+# The DaemonSet says its generation alone; its controller takes the label for as good as the revision's (IsPodUpdated).
+_REVISION_LABELS = {"StatefulSet": "controller-revision-hash", "DaemonSet": "pod-template-generation"}
 
 _Make = Callable[[str, Object, Surroundings], Wish]
 _WISHES: Mapping[str, _Make] = {

@@ -209,6 +209,26 @@ def test_a_pod_takes_what_it_requests_until_it_ends() -> None:
     assert declared("core/pods", {**running, "status": {"phase": "Succeeded"}}).value() == count("pods")
 
 
+def owned_by(kind: str, **labels: str) -> Json:
+    return pod(ownerReferences=[{"kind": kind, "name": "viewer", "uid": "u", "controller": True}], labels=labels)
+
+
+def test_a_pod_and_its_owner_tell_of_which_template_it_was_made_where_several_live_on() -> None:
+    labels = {"controller-revision-hash": "viewer-2", "pod-template-generation": "2", "pod-template-hash": "2"}
+    made_of = {
+        kind: declared("core/pods", owned_by(kind, **labels)).revision
+        for kind in ("StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+    }
+    assert made_of == {"StatefulSet": "viewer-2", "DaemonSet": "2", "ReplicaSet": "", "Job": ""}
+    assert declared("core/pods", pod(labels=labels)).revision == ""
+    spec = {"replicas": 1, "template": {"spec": pod_spec()}}
+    found = declared("apps/statefulsets", thing("StatefulSet", spec, status={"updateRevision": "viewer-2"}))
+    assert found.revision == "viewer-2"
+    annotations = {"deprecated.daemonset.template.generation": "2"}
+    source = thing("DaemonSet", spec, metadata={"annotations": annotations})
+    assert declared("apps/daemonsets", source, replace(AROUND, nodes=[])).revision == "2"
+
+
 def test_a_pod_takes_the_claims_that_are_made_for_it() -> None:
     template = {"spec": {"storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}}}
     spec = pod_spec(
