@@ -26,7 +26,7 @@ class Database(_Group):
     url: str = "sqlite:///governance.db"
     """`postgresql+psycopg://USER:PASSWORD@HOST/NAME`, or `sqlite:///FILE`."""
     pool_size: int = 16
-    """Connections of one process to PostgreSQL, at most."""
+    """Connections of one process to PostgreSQL for admissions, at most, and as many again for everything else."""
     statement_timeout_ms: int = 2000
     """PostgreSQL gives up a statement, and waiting for a lock, after this long."""
     connect_timeout_s: int = 2
