@@ -18,6 +18,8 @@ from governance.policy.factory import health
 from governance.web.mount import mount_pages
 from webhooks.kubernetes import routes as kubernetes
 
+HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
+
 
 def webhook_app(parts: Parts) -> FastAPI:
     """The listener that clusters call: nothing on its way that an admission does not need."""
@@ -58,7 +60,7 @@ def _add_health(app: FastAPI, parts: Parts) -> None:
         """Prometheus metrics of this process."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    for path, answer in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", metrics)):
+    for path, answer in zip(HEALTH_PATHS, (healthz, readyz, metrics), strict=True):
         app.add_api_route(path, answer, dependencies=[Depends(public)], include_in_schema=False)
 
 

@@ -55,12 +55,16 @@ class Webhook(_Group):
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 8443
+    port: int = Field(default=8443, ge=1, le=65535)
     """Port to listen on."""
     certificate: Path | None = None
     """PEM file of the certificate, with its chain."""
     key: Path | None = None
     """PEM file of its private key."""
+    client_ca_file: Path | None = None
+    """PEM file of authorities; only API servers with a client certificate of theirs are answered. See install.md."""
+    client_names: tuple[str, ...] = ()
+    """Common names or DNS names, one of which that certificate must bear; empty: any that the authorities vouch for."""
     body_bytes_max: int = 4 * 1024 * 1024
     """A larger review is denied unread."""
 
@@ -70,10 +74,12 @@ class Web(_Group):
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 8080
+    port: int = Field(default=8080, ge=1, le=65535)
     """Port to listen on."""
     public_url: str = "http://127.0.0.1:8080"
     """What people open; it stands in links, mails and cookies. Must be `https://` in production."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses or networks of the proxies in front of this listener; from them `X-Forwarded-For` says who calls."""
     certificate: Path | None = None
     """PEM file of the certificate; none where TLS ends in front of this service."""
     key: Path | None = None

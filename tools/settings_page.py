@@ -80,7 +80,7 @@ def _told(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.default
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}, ()):
         return "(none)"
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import signal
+import ssl
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from governance import logs
 from governance.app import web_app, webhook_app
 from governance.bootstrap import build, keep_surroundings
+from governance.cli.callers import known_callers, strangers
 from governance.cli.worker import start_loops
-from governance.errors import BadInput
-from governance.settings import Settings
+from governance.http.listeners import refuse_unsafe, server_context
+from governance.settings import Settings, Web, Webhook
 
 _KEEP_ALIVE_S = 75
 
@@ -34,7 +36,7 @@ class _Listener(uvicorn.Server):
 
 def serve(settings: Settings, *, with_worker: bool = False) -> None:
     """Run the doors until SIGTERM or SIGINT; `with_worker` runs the worker's loops beside them, for one-process use."""
-    _require_readable(settings)
+    refuse_unservable(settings)
     logs.configure(settings.log_level)
     parts = build(settings)
     stop = threading.Event()
@@ -52,22 +54,22 @@ def serve(settings: Settings, *, with_worker: bool = False) -> None:
         parts.engine.dispose()
 
 
-def _require_readable(settings: Settings) -> None:
-    for listener, chosen in (("webhook", settings.webhook), ("web", settings.web)):
-        for name, path in (("certificate", chosen.certificate), ("key", chosen.key)):
-            if path is not None and not os.access(path, os.R_OK):
-                field = f"{listener}.{name}"
-                raise BadInput(f"{path} cannot be read.", field=field, remedy="Name a PEM file, or mend its rights.")
+def refuse_unservable(settings: Settings) -> None:
+    """Raises BadInput, which names the setting, where serving would be unsafe or could not begin."""
+    refuse_unsafe(settings)
+    server_context(settings, "webhook")
+    server_context(settings, "web")
 
 
 def listeners(settings: Settings, webhook: FastAPI, web: FastAPI) -> tuple[uvicorn.Server, uvicorn.Server]:
     """The two servers, not yet started."""
-    return (
-        _listener(
-            webhook, settings.webhook.host, settings.webhook.port, settings.webhook.certificate, settings.webhook.key
-        ),
-        _listener(web, settings.web.host, settings.web.port, settings.web.certificate, settings.web.key),
-    )
+    webhook_tls, web_tls = server_context(settings, "webhook"), server_context(settings, "web")
+    if settings.webhook.client_ca_file is None:
+        door = _listener(webhook, settings.webhook, webhook_tls)
+    else:
+        callers = known_callers(webhook, settings.webhook.client_names)
+        door = _listener(strangers(webhook), settings.webhook, webhook_tls, http=callers)
+    return door, _listener(web, settings.web, web_tls, trusted_proxies=settings.web.trusted_proxies)
 
 
 def run(servers: tuple[uvicorn.Server, ...]) -> None:
@@ -88,16 +90,25 @@ async def _run(servers: tuple[uvicorn.Server, ...]) -> None:
     await asyncio.gather(*tasks)
 
 
-def _listener(app: FastAPI, host: str, port: int, certificate: Path | None, key: Path | None) -> uvicorn.Server:
+def _listener(
+    app: ASGIApp,
+    chosen: Webhook | Web,
+    tls: ssl.SSLContext | None,
+    *,
+    http: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+    trusted_proxies: Sequence[str] = (),
+) -> uvicorn.Server:
     return _Listener(
         uvicorn.Config(
             app,
-            host=host,
-            port=port,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
+            host=chosen.host,
+            port=chosen.port,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
             loop="uvloop",
-            http="httptools",
+            http=http,
+            ws="none",
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             access_log=False,
             log_config=None,
             server_header=False,

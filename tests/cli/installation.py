@@ -26,6 +26,7 @@ from tests.cli.conftest import Shell
 from tests.configuration.manifests import example
 from tests.http.site import listening
 from tests.parts import smtp
+from tests.parts.authority import authority
 from webhooks.kubernetes.certificates import issue
 from webhooks.kubernetes.install import Installation as Registration
 from webhooks.kubernetes.install import manifests
@@ -130,6 +131,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             "DATABASE__URL": database.url,
             "WEBHOOK__CERTIFICATE": str(certificates.certificate),
             "WEBHOOK__KEY": str(certificates.key),
+            "WEBHOOK__CLIENT_CA_FILE": str(authority(folder).file),
             "WEB__CERTIFICATE": str(certificates.certificate),
             "WEB__KEY": str(certificates.key),
             "WEB__PUBLIC_URL": "https://governance.example",

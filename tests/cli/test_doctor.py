@@ -26,6 +26,7 @@ from governance.quota.tables import Charge, ChargeObject, Cluster, Namespace, Us
 from governance.settings import Database
 from tests.cli.conftest import Shell
 from tests.cli.installation import CLUSTER, OTHER, Installation, copied, installed
+from tests.parts.authority import VALID, authority
 from tests.parts.cluster import Cluster as ControlPlane
 from tests.parts.process import free_port
 from webhooks.kubernetes.certificates import issue
@@ -55,6 +56,7 @@ def test_an_installation_that_is_well_has_no_complaints(shell: Shell, well: Inst
     assert [*found] == [
         "settings",
         "webhook certificate",
+        "webhook callers",
         "web certificate",
         "policy",
         "sign-in",
@@ -89,6 +91,11 @@ def certified(names: list[str], at: datetime) -> Break:
         one.settings |= {f"{listener}__{name}": path for listener in ("WEB", "WEBHOOK") for name, path in paths.items()}
 
     return change
+
+
+def vouched_for(at: datetime) -> Break:
+    """By an authority from then on."""
+    return lambda one: one.settings.update(WEBHOOK__CLIENT_CA_FILE=str(authority(one.folder / "others", at).file))
 
 
 def file(setting: str, content: str, mode: int = 0o600) -> Break:
@@ -213,6 +220,12 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     "plain http": (sets(WEB__PUBLIC_URL="http://governance.example"), "settings", "wrong", "web.public_url"),
     "a webhook out without a secret": (sets(OUTBOUND__URL="https://x.example"), "settings", "wrong", "outbound"),
     "no webhook certificate": (lacks("WEBHOOK__CERTIFICATE"), "webhook certificate", "wrong", "not set"),
+    "one port for both": (sets(WEB__PORT="8443"), "settings", "wrong", "port 8443"),
+    "anybody calls": (lacks("WEBHOOK__CLIENT_CA_FILE"), "webhook callers", "warning", "Whoever reaches the port"),
+    "no such authority": (sets(WEBHOOK__CLIENT_CA_FILE="/nowhere"), "webhook callers", "wrong", "No such file"),
+    "no authority in the file": (file("WEBHOOK__CLIENT_CA_FILE", "x"), "webhook callers", "wrong", "cannot be used"),
+    "an authority that ended": (vouched_for(NOW - 2 * VALID), "webhook callers", "wrong", "not valid"),
+    "an authority that ends soon": (vouched_for(NOW - VALID + timedelta(days=9)), "webhook callers", "warning", "ends"),
     "no such certificate": (sets(WEB__CERTIFICATE="/nowhere"), "web certificate", "wrong", "No such file"),
     "another key": (file("WEB__KEY", "no key"), "web certificate", "wrong", "cannot be used"),
     "another name": (certified(["other.example"], NOW), "web certificate", "wrong", "people open governance.example"),

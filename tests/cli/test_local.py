@@ -78,6 +78,29 @@ def test_a_bootstrap_token_is_for_a_day(shell: Shell, url: str) -> None:
     engine.dispose()
 
 
-def test_a_certificate_that_cannot_be_read_is_named(shell: Shell, url: str) -> None:
-    ended = shell.run("serve", DATABASE__URL=url, ENVIRONMENT="demo", WEBHOOK__CERTIFICATE="/nowhere/tls.crt")
-    assert (ended.code, "webhook.certificate: /nowhere/tls.crt" in ended.err) == (exits.INVALID, True), ended.err
+PRODUCTION = {
+    "WEB__PUBLIC_URL": "https://governance.example",
+    "OIDC__ISSUER": "https://login.example",
+    "OIDC__CLIENT_ID": "governance",
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({}, "web.public_url"),
+        (PRODUCTION, "webhook.certificate"),
+        (PRODUCTION | {"OIDC__ISSUER": ""}, "oidc.issuer"),
+        (PRODUCTION | {"WEBHOOK__PORT": "70000"}, "webhook.port"),
+        (PRODUCTION | {"WEBHOOK__PORT": "8080"}, "web.port"),
+        (PRODUCTION | {"WEBHOOK__CERTIFICATE": "/nowhere/tls.crt"}, "webhook.certificate"),
+        ({"ENVIRONMENT": "demo", "WEB__HOST": "192.0.2.1"}, "web.host"),
+        ({"ENVIRONMENT": "demo", "WEBHOOK__CERTIFICATE": "/nowhere/tls.crt"}, "webhook.certificate"),
+    ],
+)
+def test_serve_refuses_in_one_line_what_it_cannot_serve_with(
+    shell: Shell, url: str, settings: dict[str, str], field: str
+) -> None:
+    ended = shell.run("serve", DATABASE__URL=url, **settings)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (exits.INVALID, "", 1), ended.err
+    assert f"{field}: " in ended.err

@@ -6,10 +6,7 @@ import httpx
 import pytest
 import structlog
 
-from governance.errors import BadInput
-from governance.http.ground import refuse_unsafe
 from governance.http.security import own_origins
-from governance.settings import Settings
 from tests.http.conftest import mount
 from tests.http.site import Site, as_cookie, csrf, demo, production, serving
 from tests.identity.organisation import Hospital
@@ -156,31 +153,6 @@ def test_only_an_installation_on_tls_tells_browsers_to_stay_there(hospital: Hosp
 def test_own_origins_are_the_public_ones_and_in_the_demo_each_name_of_loopback() -> None:
     assert own_origins(production()) == {"https://governance.test"}
     assert own_origins(demo()) == {f"http://{host}:8080" for host in ("127.0.0.1", "localhost", "[::1]")}
-
-
-@pytest.mark.parametrize(
-    ("settings", "field"),
-    [
-        (demo(web={"host": "0.0.0.0"}), "web.host"),  # noqa: S104  (what must be refused)
-        (demo(web={"public_url": "http://governance.test"}), "web.public_url"),
-        (production(web={"public_url": "http://governance.test"}), "web.public_url"),
-        (production(web={"public_url": "http://127.0.0.1:8080"}), "web.public_url"),
-        (production(web={"public_url": "https://governance.test/path"}), "web.public_url"),
-        (production(web={"public_url": "governance.test"}), "web.public_url"),
-        (production(oidc={}), "oidc.issuer"),
-        (production(oidc={"issuer": "https://login.test"}), "oidc.client_id"),
-    ],
-)
-def test_settings_under_which_sign_in_could_not_be_trusted_are_refused(settings: Settings, field: str) -> None:
-    with pytest.raises(BadInput) as refused:
-        refuse_unsafe(settings)
-    assert refused.value.field == field
-    assert refused.value.remedy
-
-
-def test_settings_that_can_be_trusted_are_taken() -> None:
-    refuse_unsafe(production())
-    refuse_unsafe(demo())
 
 
 def test_a_client_that_breaks_off_harms_nobody_else(site: Site) -> None:

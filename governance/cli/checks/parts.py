@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,11 +16,11 @@ from governance.audit.keys import load_key
 from governance.bootstrap import channels_of
 from governance.cli.checks.model import Check, ok, tried, warning, wrong
 from governance.errors import BadInput, Unavailable
-from governance.http.ground import refuse_unsafe
+from governance.http.listeners import ISSUE, Group, ask_for_certificates, own_certificate, refuse_unsafe
 from governance.identity.oidc import Provider
 from governance.notify.email import connected
 from governance.policy.factory import health, make_policy_engine
-from governance.settings import Audit, Oidc, Policy, Settings, Web, Webhook, load
+from governance.settings import Audit, Oidc, Policy, Settings, load
 
 RENEW_BEFORE = timedelta(days=30)
 _OTHERS = 0o077  # the rights of everybody but the owner
@@ -45,38 +45,54 @@ def _safe(settings: Settings) -> Check:
 
 
 def certificates(settings: Settings, now: datetime) -> Iterator[Check]:
-    """The certificates of both listeners."""
+    """The certificates of both listeners, and of the authorities that vouch for those who call the webhook."""
     host = urlsplit(settings.web.public_url).hostname or ""
-    yield _certificate("webhook certificate", settings.webhook, now, None)
+    yield tried("webhook certificate", lambda: _certificate("webhook", settings, now, None))
+    yield tried("webhook callers", lambda: _callers(settings, now))
     if settings.web.certificate or settings.web.key:
-        yield _certificate("web certificate", settings.web, now, host)
+        yield tried("web certificate", lambda: _certificate("web", settings, now, host))
     elif settings.environment == "production":
         yield ok("web certificate", "none here: TLS ends in front of this service")
 
 
-def _certificate(name: str, listener: Webhook | Web, now: datetime, host: str | None) -> Check:
+def _certificate(group: Group, settings: Settings, now: datetime, host: str | None) -> Check:
+    name, listener = f"{group} certificate", settings.webhook if group == "webhook" else settings.web
+    own_certificate(settings, group)
     if listener.certificate is None or listener.key is None:
-        return wrong(name, "webhook.certificate or webhook.key is not set, and clusters call over TLS only.", _ISSUE)
-    try:
-        chain = x509.load_pem_x509_certificates(listener.certificate.read_bytes())
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(listener.certificate, listener.key)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-        return wrong(name, f"{listener.certificate} with {listener.key} cannot be used ({why}).", _ISSUE)
+        return wrong(name, "webhook.certificate and webhook.key are not set, and clusters call over TLS only.", ISSUE)
+    chain = x509.load_pem_x509_certificates(listener.certificate.read_bytes())
     names = _names(chain[0])
-    ends = min(one.not_valid_after_utc for one in chain)
-    if ends <= now or max(one.not_valid_before_utc for one in chain) > now:
-        return wrong(name, f"not valid now: it ends {ends:%Y-%m-%d %H:%M} UTC", _ISSUE)
     if host is not None and not _covers(names, host):
-        return wrong(name, f"names {', '.join(names) or 'nobody'}, and people open {host}", _ISSUE)
+        return wrong(name, f"names {', '.join(names) or 'nobody'}, and people open {host}", ISSUE)
     if listener.key.stat().st_mode & _OTHERS:
         return warning(name, f"{listener.key} can be read by others.", f"Run: chmod 600 {listener.key}")
+    return _in_time(name, chain, now, f"for {', '.join(names)}", ISSUE)
+
+
+def _callers(settings: Settings, now: datetime) -> Check:
+    name, file = "webhook callers", settings.webhook.client_ca_file
+    if file is None:
+        if settings.environment == "demo":
+            return ok(name, "demo: whoever is on this machine")
+        found = "Whoever reaches the port is answered as a cluster is, and can take up capacity."
+        return warning(name, found, "Set webhook.client_ca_file, or let the network decide; see docs/install.md.")
+    ask_for_certificates(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), file)
+    lasting = max(x509.load_pem_x509_certificates(file.read_bytes()), key=lambda one: one.not_valid_after_utc)
+    bearing = f" and bears one of: {', '.join(settings.webhook.client_names)}" if settings.webhook.client_names else ""
+    return _in_time(name, [lasting], now, f"whoever {file} vouches for{bearing}", _AUTHORITY)
+
+
+_AUTHORITY = "Add the authority that comes after it to webhook.client_ca_file, and issue from that one."
+
+
+def _in_time(name: str, certificates: Sequence[x509.Certificate], now: datetime, found: str, remedy: str) -> Check:
+    """Whether all of them are valid, and stay so for a while."""
+    ends = min(one.not_valid_after_utc for one in certificates)
+    if ends <= now or max(one.not_valid_before_utc for one in certificates) > now:
+        return wrong(name, f"not valid now: it ends {ends:%Y-%m-%d %H:%M} UTC", remedy)
     if ends - now < RENEW_BEFORE:
-        return warning(name, f"ends in {(ends - now).days} days, {ends:%Y-%m-%d}", f"{_ISSUE} Then restart serve.")
-    return ok(name, f"for {', '.join(names)}, until {ends:%Y-%m-%d}")
-
-
-_ISSUE = "Have one issued for the name that is called; see docs/install.md."
+        return warning(name, f"ends in {(ends - now).days} days, {ends:%Y-%m-%d}", f"{remedy} Then restart serve.")
+    return ok(name, f"{found}, until {ends:%Y-%m-%d}")
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
