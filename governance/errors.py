@@ -10,6 +10,7 @@ GovernanceError                 500
 ├── Conflict                    409  the state moved on; read again
 │   ├── StaleVersion            409  somebody else wrote first
 │   └── LedgerConflict          409  a charge moved between reading and writing; the caller reads again
+├── TooManyRequests             429  an address asks too often; says when to ask again
 └── Unavailable                 503  a part that is needed does not answer
     ├── DatabaseUnavailable     503
     ├── PolicyUnavailable       503  the policy engine is silent, slow, or answers nonsense
@@ -84,6 +85,17 @@ class StaleVersion(Conflict):
 
 class LedgerConflict(Conflict):
     title = "The ledger moved on"
+
+
+class TooManyRequests(GovernanceError):
+    status = 429
+    title = "Too many requests"
+
+    def __init__(
+        self, detail: str, *, field: str | None = None, remedy: str | None = None, retry_after_s: int = 60
+    ) -> None:
+        super().__init__(detail, field=field, remedy=remedy or f"Try again in {retry_after_s} seconds.")
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(GovernanceError):

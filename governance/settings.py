@@ -90,6 +90,12 @@ class Web(_Group):
     """A browser in which nobody has done anything for this long is signed out."""
     body_bytes_max: int = 1024 * 1024
     """A larger request is refused."""
+    sign_in_requests_per_minute: int = Field(default=120, ge=1)
+    """From one address, in one process; a sign-in takes two. More where many people share an address."""
+    wrong_tokens_per_minute: int = Field(default=60, ge=1)
+    """From one address, in one process; those beyond are answered 429. A right token always passes."""
+    rate_addresses_max: int = Field(default=10_000, ge=1)
+    """Of so many addresses these two are remembered; beyond, the one that asked longest ago is forgotten."""
 
 
 class Oidc(_Group):

@@ -40,6 +40,7 @@ _TOLD = {
     409: "The state moved on; read again.",
     413: "The body is larger than this installation takes.",
     422: "A field is malformed or out of range.",
+    429: "Too many sign-ins, or wrong tokens, from this address; `Retry-After` says when to try again.",
     500: "An error on our side.",
     503: "A part that is needed does not answer; try again.",
 }

@@ -17,6 +17,7 @@ from governance.errors import Forbidden, Unauthenticated
 from governance.http import sessions
 from governance.http.permissions import public, requires
 from governance.http.problems import request_id_of
+from governance.http.rates import limited_sign_in
 from governance.identity import people, tokens
 from governance.identity.model import EVERY_SCOPE, Permission, Principal, permissions_of
 from governance.identity.oidc import Identity, Provider
@@ -66,7 +67,7 @@ class Whoami(BaseModel):
     permissions: list[str]
 
 
-@router.get("/session/device", dependencies=[Depends(public)])
+@router.get("/session/device", dependencies=[Depends(public), Depends(limited_sign_in)])
 def device_flow(request: Request) -> DeviceFlow:
     """The identity provider's endpoints for the device flow."""
     provider: Provider = request.app.state.oidc
@@ -80,7 +81,7 @@ def device_flow(request: Request) -> DeviceFlow:
     )
 
 
-@router.post("/session", status_code=201, dependencies=[Depends(public)])
+@router.post("/session", status_code=201, dependencies=[Depends(public), Depends(limited_sign_in)])
 def exchange(request: Request, body: Exchange) -> SessionToken:
     """A session token for the person whom the ID token names. An ID token is good for one exchange, while it is new."""
     state = request.app.state

@@ -9,7 +9,7 @@
 | 4 | not signed in, or not allowed |
 | 5 | there is no such thing |
 | 6 | the state moved on: read again |
-| 7 | the service, or a part that it needs, does not answer |
+| 7 | the service, or a part that it needs, does not answer, or not yet |
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _BY_STATUS = {
     409: CONFLICT,
     413: INVALID,
     422: INVALID,
+    429: UNREACHABLE,
     502: UNREACHABLE,
     503: UNREACHABLE,
     504: UNREACHABLE,

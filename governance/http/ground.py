@@ -9,13 +9,15 @@ from governance import clock as wall
 from governance.clock import Clock
 from governance.http import problems
 from governance.http.listeners import refuse_unsafe
+from governance.http.rates import Rates
 from governance.http.security import BodyLimit, RequestId, SafeHeaders, SameOrigin, own_origins
 from governance.identity.oidc import Provider
 from governance.settings import Settings
 
 
 def mount_ground(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clock = wall.now) -> None:
-    """Make an app safe to mount routes on. They find `engine`, `settings`, `clock` and `oidc` in `request.app.state`.
+    """Make an app safe to mount routes on. They find `engine`, `settings`, `clock`, `rates` and `oidc` in
+    `request.app.state`.
 
     Raises BadInput if these settings would be unsafe to serve with.
     """
@@ -23,6 +25,7 @@ def mount_ground(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clo
     app.state.engine = engine
     app.state.settings = settings
     app.state.clock = clock
+    app.state.rates = Rates(settings.web)
     app.state.oidc = Provider(settings.oidc, redirect_uri=f"{settings.web.public_url.rstrip('/')}/sign-in/callback")
     problems.install(app)
     # The last one added is the outermost.

@@ -26,6 +26,7 @@ from starlette.routing import Mount
 from governance.db.session import reading, transaction
 from governance.errors import DatabaseUnavailable, Forbidden, Unauthenticated
 from governance.http import sessions
+from governance.http.rates import count
 from governance.identity import tokens
 from governance.identity.model import Permission, Principal, allows_somewhere
 
@@ -144,6 +145,7 @@ def _by_token(request: Request, secret: str) -> Principal:
     with reading(state.engine) as session:
         found = tokens.lookup(session, secret, now)
     if found is None or found.principal.token_id is None:
+        count(request, "wrong_token")
         raise Unauthenticated("The token is unknown, expired or revoked.", remedy="Run: governance login.")
     if found.note_use:
         with suppress(DatabaseUnavailable), transaction(state.engine) as session:  # not worth failing the request for

@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from governance.errors import GovernanceError, Unauthenticated
+from governance.errors import GovernanceError, TooManyRequests, Unauthenticated
 
 MEDIA_TYPE = "application/problem+json"
 SIGN_IN_PATH = "/sign-in"
@@ -88,6 +88,8 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         headers = {"Retry-After": _RETRY_AFTER_S} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         if isinstance(error, Unauthenticated):
             headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooManyRequests):
+            headers["Retry-After"] = str(error.retry_after_s)
         return Problem(
             type=f"urn:governance:problem:{_kebab(type(error).__name__)}",
             title=error.title,

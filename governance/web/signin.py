@@ -18,6 +18,7 @@ from governance.errors import BadInput, Forbidden, NotFound, Unauthenticated
 from governance.http import sessions
 from governance.http.permissions import public, requires, visitor
 from governance.http.problems import SIGN_IN_PATH, request_id_of, sign_in_url
+from governance.http.rates import limited_sign_in
 from governance.identity import people
 from governance.identity.model import Permission, Principal
 from governance.identity.oidc import Identity, Provider
@@ -93,7 +94,7 @@ def sign_in(
     )
 
 
-@router.get(f"{SIGN_IN_PATH}/start", dependencies=[Depends(public)])
+@router.get(f"{SIGN_IN_PATH}/start", dependencies=[Depends(public), Depends(limited_sign_in)])
 def start(request: Request, next_path: Next = "/") -> Response:
     """Leave for the identity provider.
 
@@ -116,7 +117,7 @@ def start(request: Request, next_path: Next = "/") -> Response:
     return response
 
 
-@router.get(f"{SIGN_IN_PATH}/callback", dependencies=[Depends(public)])
+@router.get(f"{SIGN_IN_PATH}/callback", dependencies=[Depends(public), Depends(limited_sign_in)])
 def callback(
     request: Request,
     state: Annotated[str, Query(max_length=500)] = "",

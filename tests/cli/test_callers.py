@@ -1,11 +1,9 @@
-"""The webhook listener, as `serve` makes it, where API servers must prove themselves."""
+"""Who calls the listeners, as `serve` makes them: API servers that must prove themselves, and people behind a proxy."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from governance.cli.serve import listeners
 from governance.settings import Webhook
-from tests.http.site import production
+from tests.http.site import demo, production, running
 from tests.parts.authority import Authority, Client, authority
-from tests.parts.process import wait_until
 from webhooks.kubernetes.certificates import Certificates, issue
 
 ADMIT = "/kubernetes/north/admit"
@@ -61,13 +58,8 @@ def opened(folder: Path, *names: str) -> Iterator[Door]:
         client_names=names,
     )
     server, _ = listeners(production(webhook=webhook), app(), FastAPI())
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
-        thread.start()
-        wait_until(lambda: server.started, "the listener has started")
-        yield Door(f"https://127.0.0.1:{listening.getsockname()[1]}", certificates, vouching)
-        server.should_exit = True
-        thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener, running(server, listener):
+        yield Door(f"https://127.0.0.1:{listener.getsockname()[1]}", certificates, vouching)
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +110,21 @@ def test_a_certificate_with_another_name_is_refused_and_told_which_it_bears(choo
         answer = client.post(ADMIT)
         assert (answer.status_code, "kubelet, node-1.example" in answer.text) == (403, True)
         assert client.get("/healthz").is_success
+
+
+@pytest.mark.parametrize(
+    ("trusted", "caller"),
+    [(("127.0.0.1",), "192.0.2.7"), (("127.0.0.0/8", "192.0.2.7"), "198.51.100.1"), (("10.0.0.1",), "127.0.0.1")],
+)
+def test_a_trusted_proxy_alone_says_who_calls(trusted: tuple[str, ...], caller: str) -> None:
+    pages = FastAPI()
+
+    @pages.get("/")
+    def address(request: Request) -> str:
+        return request.client.host if request.client else ""
+
+    _, server = listeners(demo(web={"trusted_proxies": trusted}), FastAPI(), pages)
+    forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.1, 192.0.2.7"}
+    with socket.create_server(("127.0.0.1", 0)) as listener, running(server, listener):
+        port = listener.getsockname()[1]
+        assert httpx.get(f"http://127.0.0.1:{port}/", headers=forwarded).json() == caller

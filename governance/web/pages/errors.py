@@ -21,6 +21,7 @@ _SENTENCES: Mapping[int, tuple[str, str]] = {
     410: ("hourglass", "This is over."),
     413: ("alert-triangle", "This is too large."),
     422: ("alert-triangle", "Something in this does not fit."),
+    429: ("hourglass", "This was too often."),
     500: ("server-off", "Something went wrong on our side."),
     503: ("server-off", "A part of this service does not answer."),
 }

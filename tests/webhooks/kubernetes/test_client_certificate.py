@@ -1,9 +1,7 @@
 """A real API server that is told, for one address and not for another, to show a client certificate to its webhook."""
 
-import asyncio
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from governance.bootstrap import Parts
 from governance.cli.serve import listeners
 from governance.settings import Database, Webhook
 from tests.admission.conftest import CLUSTER, Hospital, hospital, policy
-from tests.http.site import production
+from tests.http.site import production, running
 from tests.parts import cluster
 from tests.parts.authority import Authority, Client, authority
 from tests.parts.cluster import Cluster, Json, KubectlError
@@ -100,11 +98,8 @@ def asked(ground: Ground, hospital: Hospital, port: int, *names: str) -> Iterato
     address = f"https://127.0.0.1:{port}"
     registration = manifests(Installation(CLUSTER, address, ground.certificates.authority.read_bytes()))[-1]
     with ExitStack() as stack:
-        listening = stack.enter_context(socket.create_server(("127.0.0.1", port)))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(setattr, server, "should_exit", True)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        stack.enter_context(running(server, listener))
         ground.kubernetes.apply(registration)
         stack.callback(
             ground.kubernetes.kubectl, "delete", "validatingwebhookconfiguration", registration["metadata"]["name"]
