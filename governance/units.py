@@ -17,12 +17,11 @@ from governance.errors import BadInput
 
 AMOUNT_MAX = 2**63 - 1
 
-_QUANTITY = re.compile(
-    r"^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$", re.ASCII
-)
+QUANTITY_PATTERN = r"^([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"
+QUANTITY_LENGTH_MAX = 64
+_QUANTITY = re.compile(QUANTITY_PATTERN, re.ASCII)
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_QUANTITY_LENGTH_MAX = 64
 _EXACT = Context(
     prec=1200
 )  # room for 64 digits at an exponent of three digits: nothing is rounded before amount() does
@@ -35,10 +34,10 @@ def parse_quantity(text: str | int, *, field: str = "quantity") -> Decimal:
         BadInput: not a quantity, or longer than 64 characters.
     """
     source = str(text)
-    match = _QUANTITY.match(source) if len(source) <= _QUANTITY_LENGTH_MAX else None
+    match = _QUANTITY.match(source) if len(source) <= QUANTITY_LENGTH_MAX else None
     if match is None or isinstance(text, bool):
         raise BadInput(
-            f"{source[:_QUANTITY_LENGTH_MAX]!r} is not a quantity.",
+            f"{source[:QUANTITY_LENGTH_MAX]!r} is not a quantity.",
             field=field,
             remedy="Write it like 500m, 2Gi or 10.",
         )

@@ -15,8 +15,9 @@ from sqlmodel import Session, col, select
 
 from governance.admission.asking import decision_of, denial_of
 from governance.api.change_shapes import ChangeExplained, ChangeShown, explained, shown
-from governance.api.pages import Cursor, Limit, Page, decode_number, page_of
+from governance.api.pages import Limit, NumberCursor, Page, page_of, read_number
 from governance.api.visible import nodes_under
+from governance.api.words import Incident, Quantity, Reference, Sentence, Words
 from governance.change import endings, questions
 from governance.change.decide import decide
 from governance.change.emergency import break_glass, review_emergency
@@ -41,7 +42,6 @@ Reviewer = Annotated[Principal, Depends(requires(Permission.CHANGE_REVIEW))]
 Revoker = Annotated[Principal, Depends(requires(Permission.CHANGE_REVOKE))]
 BreakGlass = Annotated[Principal, Depends(requires(Permission.CHANGE_BREAK_GLASS))]
 Number = Annotated[str, Path(pattern="^(?:CH-)?[1-9][0-9]{0,8}$", description="As people write it: CH-1042.")]
-Words = Annotated[str, Field(max_length=2000)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="Of the change that the person saw.")]
 
 
@@ -53,8 +53,8 @@ class Wish(_Body):
     """What a denied requester asks for. `decision_id` stands in the link of the denial."""
 
     decision_id: UUID
-    reason: Words
-    reference: Annotated[str, Field(max_length=200)] = ""
+    reason: Sentence
+    reference: Reference = ""
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime
 
@@ -64,15 +64,15 @@ class ApprovalGiven(_Body):
 
     version: Version
     note: Words = ""
-    at_most: Annotated[dict[str, str], Field(max_length=50)] = {}
+    at_most: Annotated[dict[str, Quantity], Field(max_length=50)] = {}
     until: AwareDatetime | None = None
 
 
-class RejectionGiven(_Body):
-    """A rejection, and why."""
+class Judgement(_Body):
+    """What must be said for a change to end so, by somebody who saw this version of it."""
 
     version: Version
-    note: Words
+    note: Sentence
 
 
 class Said(_Body):
@@ -85,15 +85,15 @@ class Said(_Body):
 class Question(_Body):
     """A question to the requester, or the answer to one."""
 
-    text: Words
+    text: Sentence
 
 
 class Emergency(_Body):
     """Act first, answer afterwards: everybody who was skipped is told, and a review is due."""
 
     decision_id: UUID
-    reason: Words
-    incident: Annotated[str, Field(max_length=200)]
+    reason: Sentence
+    incident: Incident
     hours: Annotated[int, Field(ge=1, le=168)]
 
 
@@ -103,7 +103,7 @@ def list_changes(
     principal: Reader,
     state: Annotated[str | None, Query(max_length=20, description="pending, approved, ...")] = None,
     mine: Annotated[bool, Query(description="Only those that the caller asked for.")] = False,
-    cursor: Cursor = "",
+    cursor: NumberCursor = "",
     limit: Limit = 50,
 ) -> Page[ChangeShown]:
     """Changes that the caller may see, the newest first."""
@@ -112,7 +112,7 @@ def list_changes(
         query = query.where(ChangeRequest.state == state)
     if mine:
         query = query.where(ChangeRequest.requester_id == principal.person_id)
-    before = decode_number(cursor)
+    before = read_number(cursor)
     if before is not None:
         query = query.where(col(ChangeRequest.number) < before)
     with reading(request.app.state.engine) as session:
@@ -179,7 +179,7 @@ def approve(request: Request, number: Number, body: ApprovalGiven, principal: Re
 
 
 @router.post("/changes/{number}/reject")
-def reject(request: Request, number: Number, body: RejectionGiven, principal: Reviewer) -> ChangeExplained:
+def reject(request: Request, number: Number, body: Judgement, principal: Reviewer) -> ChangeExplained:
     """Reject, with the reason."""
     return _decide(request, number, principal, "reject", body.note, body.version)
 
@@ -201,7 +201,7 @@ def withdraw(request: Request, number: Number, body: Said, principal: Requester)
 
 
 @router.post("/changes/{number}/revoke")
-def revoke(request: Request, number: Number, body: Said, principal: Revoker) -> ChangeExplained:
+def revoke(request: Request, number: Number, body: Judgement, principal: Revoker) -> ChangeExplained:
     """Take back a grant that is not used yet, with the reason."""
     with _at(request, number, principal) as (session, change, now):
         _require_at(session, change.project_id, principal, Permission.CHANGE_REVOKE)
@@ -227,7 +227,7 @@ def answer(request: Request, number: Number, body: Question, principal: Requeste
 
 
 @router.post("/changes/{number}/review")
-def review(request: Request, number: Number, body: Said, principal: Reviewer) -> ChangeExplained:
+def review(request: Request, number: Number, body: Judgement, principal: Reviewer) -> ChangeExplained:
     """Say, after an emergency, what one makes of it."""
     with _at(request, number, principal) as (session, change, now):
         request_id = request_id_of(request)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from governance.api.visible import require_everywhere
+from governance.api.words import Sentence
 from governance.db.session import reading, transaction
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
@@ -34,7 +35,7 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, Field(max_length=2000)]
+    reason: Sentence
 
 
 class WarnFor(Reason):

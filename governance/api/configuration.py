@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import col, select
 
-from governance.api.pages import Cursor, Limit, Page, decode_number, page_of
+from governance.api.pages import Limit, NumberCursor, Page, page_of, read_number
 from governance.api.visible import require_everywhere
 from governance.configuration import apply as use_case
 from governance.configuration.in_force import items_at, revision_in_force
@@ -134,9 +134,9 @@ def apply(request: Request, body: Application, principal: Administrator) -> Appl
 
 
 @router.get("/configuration/revisions")
-def revisions(request: Request, _: Reader, cursor: Cursor = "", limit: Limit = 50) -> Page[RevisionShown]:
+def revisions(request: Request, _: Reader, cursor: NumberCursor = "", limit: Limit = 50) -> Page[RevisionShown]:
     """Every apply, the newest first."""
-    before = decode_number(cursor)
+    before = read_number(cursor)
     query = select(ConfigRevision, Person.name).outerjoin(Person, col(Person.id) == col(ConfigRevision.applied_by))
     if before is not None:
         query = query.where(col(ConfigRevision.number) < before)

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from governance.admission.asking import decision_of, violation_sentences, where
 from governance.admission.tables import DecisionRow
-from governance.api.pages import Cursor, Limit, Page, decode_id, page_of
+from governance.api.pages import IdCursor, Limit, Page, page_of, read_id
 from governance.api.visible import nodes_under
 from governance.audit.tables import AuditEvent
 from governance.change.model import show_number
@@ -96,7 +96,7 @@ def list_decisions(
     outcome: Annotated[Literal["allow", "deny"] | None, Query()] = None,
     actor: Annotated[str | None, Query(max_length=253)] = None,
     namespace: Annotated[str | None, Query(max_length=253)] = None,
-    cursor: Cursor = "",
+    cursor: IdCursor = "",
     limit: Limit = 50,
 ) -> Page[DecisionShown]:
     """Decisions that the caller may see, the newest first."""
@@ -106,7 +106,7 @@ def list_decisions(
             query = query.where(column == wanted)
     if namespace is not None:
         query = query.where(DecisionRow.namespace == namespace)
-    before = decode_id(cursor)
+    before = read_id(cursor)
     if before is not None:
         query = query.where(col(DecisionRow.id) < before)
     with reading(request.app.state.engine) as session:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, select
 
+from governance.api.words import TokenName
 from governance.db.session import reading, transaction
 from governance.errors import Forbidden
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
 from governance.identity import tokens
-from governance.identity.model import Permission, Principal, Role, allows_everywhere
+from governance.identity.model import EVERY_SCOPE, Permission, Principal, Role, allows_everywhere
 from governance.identity.people import person_by_name
 from governance.identity.tables import ApiToken, RoleBinding
 
@@ -24,14 +25,16 @@ router = APIRouter(tags=["tokens"])
 Caller = Annotated[Principal, Depends(requires(Permission.TOKEN_OWN))]
 PersonName = Annotated[str | None, Query(max_length=63, description="Somebody else; needs token:manage at the root.")]
 
+Scope = Annotated[str, Field(max_length=100, json_schema_extra={"enum": [*EVERY_SCOPE]})]
+
 
 class TokenWanted(BaseModel):
     """A token to be made. `person`: for somebody else, such as a service."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=50)]
+    name: TokenName
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)]
     days: Annotated[int, Field(ge=1, le=tokens.LIFETIME_MAX.days)] = 90
     person: Annotated[str | None, Field(max_length=63)] = None
 

@@ -68,7 +68,7 @@ def create(
         BadInput: no name or scope, an unknown scope, or a lifetime that is not within (0, 366 days].
     """
     wanted = sorted(set(scopes))
-    if not name.strip() or len(name) > _NAME_CHARACTERS_MAX:
+    if not name.strip() or len(name) > _NAME_CHARACTERS_MAX or "\x00" in name:
         raise BadInput(f"A token needs a name of at most {_NAME_CHARACTERS_MAX} characters.", field="name")
     if unknown := [scope for scope in wanted if scope not in EVERY_SCOPE]:
         raise BadInput(f"{unknown[0]} is not a scope.", field="scopes", remedy=f"Scopes: {', '.join(EVERY_SCOPE)}.")

@@ -48,9 +48,9 @@ class Api:
         return httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=20, **options)
 
 
-def new_app(engine: Engine) -> FastAPI:
+def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
-    mount_ground(app, engine, Settings(environment="demo"))
+    mount_ground(app, engine, settings or Settings(environment="demo"))
     rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
     app.include_router(ground.api(*(room.router for room in rooms)))
     return app
@@ -75,12 +75,12 @@ def api(tmp_path: Path) -> Iterator[Api]:
     yield from serve_example(tmp_path)
 
 
-def serve_example(folder: Path) -> Iterator[Api]:
+def serve_example(folder: Path, settings: Settings | None = None) -> Iterator[Api]:
     """Serve the API of the example hospital, on a database in this folder."""
     file, tokens_by_person = _built()
     shutil.copy(file, folder / "api.db")
     engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
-    app = new_app(engine)
+    app = new_app(engine, settings)
     with listening(app) as url:
         yield Api(url, app, engine, dict(tokens_by_person))
     engine.dispose()
