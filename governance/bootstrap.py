@@ -58,9 +58,10 @@ class Parts:
         return Door(admission, self.surroundings, self.settings.webhook.body_bytes_max)
 
     def surroundings(self, cluster: str) -> Surroundings:
-        """What surrounds the objects of a cluster; of one that cannot be read, nothing is known."""
+        """What surrounds the objects of a cluster. One that cannot be read has no limit ranges and the like, as far as
+        anybody knows; how many nodes it has is not guessed."""
         watched = self.clusters.get(cluster)
-        return watched.around.current() if watched else Surroundings(now=clock.now())
+        return watched.around.current() if watched else Surroundings(now=clock.now(), missing=("nodes",))
 
     def read_live(self, request: Request, before: Declaration | None) -> Declaration | None:
         """The workload of a request as it stands in its cluster. Raises ClusterUnavailable."""

@@ -176,8 +176,12 @@ def _declaration(course: Course, facts: Facts) -> Declaration | None:
 
     A Scale carries no template: it is derived from the workload as the ledger knows it, if that is the version in
     hand or a write of it is pending, else from the workload as it stands in the cluster.
+
+    Raises Unasked, ClusterUnavailable.
     """
     request = course.request
+    if request.unknown:
+        raise ClusterUnavailable(request.unknown)
     if request.scale_to is None:
         return request.declaration
     state = facts.known.objects.get(request.object_uid)

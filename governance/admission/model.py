@@ -53,6 +53,7 @@ class Request:
     changes: Mapping[str, Any] = field(default_factory=dict)
     name_prefix: str = ""  # a new object's generateName: the digest sees it in place of the name made from it
     dry_run: bool = False
+    unknown: str = ""  # why what it takes cannot be told yet; empty: it can
     controller_made: bool = False  # by one of kube-system's controllers (service account), for a root already admitted
     digest: str = ""
     subject: str = ""

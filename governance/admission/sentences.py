@@ -51,7 +51,8 @@ _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
         "a platform engineer can add it with a Cluster manifest"
     ),
     "workload-unknown": lambda values: (
-        f"{values['kind']} {values['name']} is not known yet and could not be read: {values['reason']}"
+        f"what {values['kind']} {values['name']} takes is not known ({values['reason']}), so it is not admitted; "
+        "repeat the request in a minute"
     ),
     "policy-unavailable": lambda values: (
         f"the policy engine gave no answer ({values['reason']}), so nothing new is admitted"

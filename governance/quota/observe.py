@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,6 +77,7 @@ def observe_list(
     kind: str,
     listed: Iterable[Observation],
     *,
+    unread: Collection[str] = (),
     version: str,
     begun_at: datetime,
     now: datetime,
@@ -86,7 +87,8 @@ def observe_list(
     """Record a complete quorum LIST of one kind: what it holds, and that the rest is not there.
 
     Args:
-        listed: an Observation for each object, with `listed_at` set to when the LIST began.
+        listed: an Observation for each object that could be understood, with `listed_at` set to when the LIST began.
+        unread: the uids of those that could not: they are there all the same, and stay as they were.
         version: the LIST's resourceVersion.
         begun_at: when it began, by the database's clock: pendings whose deadline was earlier are ruled on.
 
@@ -97,7 +99,9 @@ def observe_list(
     absent = [
         Observation(ref, version, listed_at=begun_at)
         for ref, observed_version in _known(engine, cluster, kind)
-        if ref.uid not in present and version_number(observed_version) <= version_number(version)
+        if ref.uid not in present
+        and ref.uid not in unread
+        and version_number(observed_version) <= version_number(version)
     ]
     plans = [
         observe(engine, one, now=now, on_settled=on_settled, writer=writer) for one in (*present.values(), *absent)

@@ -64,6 +64,13 @@ def test_a_scale_of_what_the_ledger_does_not_know_reads_the_cluster(hospital: Ho
     assert hospital.used("radiology", GPU) == 3
 
 
+def test_what_cannot_be_counted_yet_is_not_admitted(hospital: Hospital) -> None:
+    refused = hospital.ask(replace(create(training(2)), unknown="not read yet: limit ranges"))
+    assert not refused.allowed
+    assert "ct-train takes is not known (not read yet: limit ranges), so it is not admitted" in refused.sentences[0]
+    assert (len(hospital.rows("deny")), hospital.count(Charge)) == (1, 0)
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(hospital: Hospital) -> None:
     events = hospital.count(AuditEvent)
     fits, too_much = create(training(2), dry_run=True), create(training(40), dry_run=True)

@@ -40,6 +40,18 @@ def refusal(world: World, *words: str, user: str = "okafor", stdin: str | None =
     return str(caught.value)
 
 
+def admits(world: World) -> bool:
+    """Whether something small would be admitted."""
+    try:
+        small = json.dumps(objects.deployment("small", 1))
+        world.kubectl("create", "--dry-run=server", "-f", "-", stdin=small)
+    except KubectlError as error:
+        if "repeat the request in a minute" not in str(error):
+            raise
+        return False
+    return True
+
+
 def test_1_a_hospital_is_described_planned_and_applied(world: World, manifests: Path) -> None:
     world.cli("migrate")
     world.tokens["sato"] = world.cli("token", "bootstrap", "--person", "sato").strip()
@@ -90,6 +102,7 @@ def test_2_the_cluster_observes_what_runs_then_enforces(world: World) -> None:
     world.service.run("worker")
     eventually(lambda: world.mode() == "enforce", "the cluster enforces")
     eventually(lambda: world.used("ct-training").get("requests.cpu") == 2000, "what ran before is charged")
+    eventually(lambda: admits(world), "the doors have read what surrounds workloads")
 
 
 def test_2_a_deployment_within_quota_is_charged_on_every_level_and_its_pods_draw_on_it(world: World) -> None:

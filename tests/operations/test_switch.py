@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
+from governance.admission.model import Request
 from governance.audit.tables import AuditEvent
 from governance.db.session import reading, transaction
 from governance.db.together import database_time
@@ -62,8 +64,14 @@ def test_a_cluster_that_warns_lets_pass_what_it_would_deny_says_so_and_charges_i
         assert 13 in session.scalars(select(col(Breach.over)).where(col(Breach.resource) == GPU)).all()
 
 
-def test_a_workload_that_cannot_be_read_passes_a_cluster_that_warns(hospital: Hospital, sato: Principal) -> None:
-    wish = scale(create(training(2)), 3)
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param(scale(create(training(2)), 3), id="a workload that cannot be read"),
+        pytest.param(replace(create(training(2)), unknown="not read yet: nodes"), id="one that cannot be counted"),
+    ],
+)
+def test_what_is_not_known_passes_a_cluster_that_warns(hospital: Hospital, sato: Principal, wish: Request) -> None:
     assert not hospital.ask(wish).allowed
     warn(hospital, sato)
     passed = hospital.ask(wish)

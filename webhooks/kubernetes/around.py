@@ -6,7 +6,7 @@ Every process that translates requests or observations keeps its own, so that no
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -37,15 +37,16 @@ class Around:
         self._objects: dict[str, _Objects] = {name: {} for name in _PATHS}
         self._listed: set[str] = set()
         self._selectors: dict[str, dict[str, Any]] = {}
-        self._current = Surroundings(now=clock())
+        self._current = Surroundings(now=clock(), missing=_named(_PATHS))
+        self._complete = threading.Event()
 
     def current(self) -> Surroundings:
         """The surroundings now."""
         return replace(self._current, now=self._clock())
 
-    def is_complete(self) -> bool:
-        """Whether everything was listed once."""
-        return self._listed == _PATHS.keys()
+    def wait_complete(self, timeout_s: float) -> bool:
+        """Wait until everything was listed once; whether it was."""
+        return self._complete.wait(timeout_s)
 
     def keep(self, api: Api, stop: threading.Event) -> list[threading.Thread]:
         """Start to follow the cluster; one thread for each kind, which end with the process or soon after `stop`."""
@@ -79,6 +80,8 @@ class Around:
                 self._objects[name] = {one["metadata"]["uid"]: one for one in listing.items}
                 self._listed.add(name)
                 self._current = self._settled(self._current.now)
+                if not self._current.missing:
+                    self._complete.set()
             return listing
 
         return take
@@ -102,7 +105,8 @@ class Around:
             limits.setdefault(one["metadata"]["namespace"], []).append(one)
         return Surroundings(
             now=now,
-            nodes=tuple(nodes.values()) if "nodes" in self._listed else None,
+            missing=_named(name for name in _PATHS if name not in self._listed),
+            nodes=tuple(nodes.values()),
             limit_ranges=limits,
             overheads={
                 one["metadata"]["name"]: one["overhead"]["podFixed"]
@@ -116,6 +120,10 @@ class Around:
             storage_class=_default_class(self._objects["storage_classes"]),
             selectors=self._selectors,
         )
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.replace("_", " ") for name in names)
 
 
 def _default_class(classes: _Objects) -> str:

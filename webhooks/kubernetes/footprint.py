@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from governance.errors import ClusterUnavailable
 from governance.quota.model import Declaration
 from governance.units import EMPTY, ResourceList, sum_of
 from webhooks.kubernetes.kinds import Scalable, count_name, kind_of_manifest
@@ -73,7 +72,6 @@ def declaration_of(
 
     Raises:
         BadInput: a field has the wrong type or a quantity is out of range; names it.
-        ClusterUnavailable: a DaemonSet, and the nodes are not known yet.
     """
     wish = wish_of(kind, source, around, before=before, changing=changing)
     return wish.declaration if wish else None
@@ -90,6 +88,14 @@ def wish_of(
     if wish and kind in _ROLLING and wish.declaration.surge:
         return Wish(_rolled(wish.declaration, source, before, changing=changing), wish.fields)
     return wish
+
+
+def unknown_of(kind: str, around: Surroundings) -> str:
+    """Why what an object of this kind takes cannot be told yet; empty if it can."""
+    if kind != "core/pods" and kind not in _TEMPLATES and kind not in around.scalables:
+        return ""
+    missing = [one for one in around.missing if one != "nodes" or kind == "apps/daemonsets"]
+    return f"not read yet: {', '.join(missing)}" if missing else ""
 
 
 def is_unseen(kind: str, source: Object) -> bool:
@@ -208,8 +214,6 @@ def _stateful_set(kind: str, source: Object, around: Surroundings) -> Wish:
 
 
 def _daemon_set(kind: str, source: Object, around: Surroundings) -> Wish:
-    if around.nodes is None:
-        raise ClusterUnavailable("The nodes of this cluster are not known yet.", remedy="Try again in a minute.")
     count = matching_nodes(around.nodes, section(source, "spec.template.spec"))
     path = "spec.updateStrategy.rollingUpdate.maxSurge"
     surge = 0 if text(source, "spec.updateStrategy.type") == "OnDelete" else scaled(source, path, count, 0)

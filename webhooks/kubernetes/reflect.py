@@ -11,7 +11,7 @@ from governance.errors import ClusterUnavailable
 from webhooks.kubernetes.cluster import Api, Event, Expired, Listing
 
 _BACKOFF_FIRST_S = 0.5
-_BACKOFF_MAX_S = 15.0
+_BACKOFF_MAX_S = 5.0  # a cluster that was away is read again well within the minute that the ledger may be behind
 
 _log = structlog.get_logger(__name__)
 

@@ -17,7 +17,8 @@ class Surroundings:
     """The cluster around an object, as last seen.
 
     now: pods that are stuck in deletion longer than their grace period take nothing.
-    nodes: the Node objects; None while they are not known yet: a DaemonSet is then refused, not guessed.
+    missing: what of all this is not known yet; nothing that takes capacity is admitted meanwhile.
+    nodes: the Node objects.
     limit_ranges: the LimitRange objects of a namespace.
     overheads: `overhead.podFixed` by RuntimeClass name.
     claim_templates: the ResourceClaimTemplate objects by namespace/name.
@@ -27,7 +28,8 @@ class Surroundings:
     """
 
     now: datetime
-    nodes: Sequence[Object] | None = None
+    missing: Sequence[str] = ()
+    nodes: Sequence[Object] = ()
     limit_ranges: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     overheads: Mapping[str, Object] = field(default_factory=lambda: _NONE)
     claim_templates: Mapping[str, Object] = field(default_factory=lambda: _NONE)

@@ -13,7 +13,7 @@ from typing import Any
 from governance.admission.model import Owner, Request
 from governance.quota.model import Declaration
 from webhooks.kubernetes.controllers import is_service_account, is_workload_controller
-from webhooks.kubernetes.footprint import Wish, pod_template_of, wish_of
+from webhooks.kubernetes.footprint import Wish, pod_template_of, unknown_of, wish_of
 from webhooks.kubernetes.kinds import kind_of_manifest
 from webhooks.kubernetes.read import Object, flag, items, section, text, whole
 from webhooks.kubernetes.review import Review
@@ -38,13 +38,13 @@ def request_of(review: Review, cluster: str, around: Surroundings) -> Request:
 
     Raises:
         BadInput: a field of an object has the wrong type or a quantity is out of range; names it.
-        ClusterUnavailable: a DaemonSet, and the nodes are not known yet.
     """
     if review.subresource == "scale":
         return _scale(review, cluster, around)
     before = _before(review, around)
     after = _after(review, around, before)
-    return _request(review, cluster, before, after, _changes(before, after))
+    unknown = unknown_of(review.kind, around) if after else ""
+    return _request(review, cluster, before, after, _changes(before, after), unknown=unknown)
 
 
 def owner_of(source: Object) -> Owner | None:
@@ -117,6 +117,7 @@ def _request(
     *,
     scale_to: int | None = None,
     scale_from: int | None = None,
+    unknown: str = "",
 ) -> Request:
     old, new = review.old_object, review.object
     owner = owner_of(new or old)
@@ -141,6 +142,7 @@ def _request(
         changes=dict(changes),
         name_prefix=_name_prefix(review),
         dry_run=review.dry_run,
+        unknown=unknown,
         controller_made=is_workload_controller(review.actor),
     )
 

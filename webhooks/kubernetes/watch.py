@@ -87,6 +87,8 @@ class Follower:
 def keep_following(follower: Follower, holder: str, stop: threading.Event) -> None:
     """Follow a cluster whenever its lease can be had, until `stop` is set. Failures are logged and tried again."""
     while not stop.is_set():
+        if not follower.around.wait_complete(_RETRY_S):
+            continue  # what a template takes depends on it
         try:
             writer = acquire(follower.engine, follower.cluster, holder, _LEASE_S)
             if writer is not None:
@@ -213,6 +215,7 @@ def _take(follower: Follower, writer: Writer, item: _Listed | _Happened) -> None
         follower.cluster,
         item.kind,
         listed,
+        unread={one["metadata"]["uid"] for one in item.listing.items} - {one.ref.uid for one in listed},
         version=item.listing.resource_version,
         begun_at=item.begun_at,
         now=item.begun_at,
@@ -253,7 +256,7 @@ def _observation(follower: Follower, kind: str, source: dict[str, Any], *, delet
     try:
         before = _last_known(follower, meta["uid"]) if is_unseen(kind, source) else None
         declaration = declaration_of(kind, source, follower.around.current(), before=before)
-    except (BadInput, ClusterUnavailable) as error:
+    except BadInput as error:
         _log.error("an object cannot be charged", cluster=ref.cluster, kind=kind, name=ref.native_id, reason=str(error))
         return None
     if declaration is None:

@@ -5,11 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.errors import BadInput, ClusterUnavailable
+from governance.errors import BadInput
 from governance.quota.model import Declaration
 from governance.units import ResourceList
 from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod, pod_spec, thing
-from webhooks.kubernetes.footprint import autoscaler_of, claim_prefixes, declaration_of, flatten, governs, is_unseen
+from webhooks.kubernetes.footprint import (
+    autoscaler_of,
+    claim_prefixes,
+    declaration_of,
+    flatten,
+    governs,
+    is_unseen,
+    unknown_of,
+)
 from webhooks.kubernetes.kinds import Scalable, canonical_resource, count_name, kind_of_manifest
 from webhooks.kubernetes.surroundings import Surroundings
 
@@ -168,9 +176,22 @@ class TestDaemonSet:
         found = declared("apps/daemonsets", source, around, changing=True)
         assert (found.surge, found.value()["pods"]) == (2, 5)
 
-    def test_is_refused_while_the_nodes_are_not_known(self) -> None:
-        with pytest.raises(ClusterUnavailable):
-            declared("apps/daemonsets", thing("DaemonSet", {"template": {"spec": pod_spec()}}))
+
+@pytest.mark.parametrize(
+    ("kind", "missing", "told"),
+    [
+        ("apps/daemonsets", ["nodes", "limit ranges"], "not read yet: nodes, limit ranges"),
+        ("apps/deployments", ["nodes", "limit ranges"], "not read yet: limit ranges"),
+        ("core/pods", ["runtime classes"], "not read yet: runtime classes"),
+        ("apps/deployments", ["nodes"], ""),
+        ("core/services", ["limit ranges"], ""),
+        ("apps/daemonsets", [], ""),
+    ],
+)
+def test_what_something_takes_is_not_known_before_all_that_it_depends_on_was_read(
+    kind: str, missing: list[str], told: str
+) -> None:
+    assert unknown_of(kind, replace(AROUND, missing=missing)) == told
 
 
 class TestJob:

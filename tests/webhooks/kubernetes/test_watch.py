@@ -18,6 +18,7 @@ from governance.change.tables import ChangeRequest
 from governance.db.session import reading, transaction
 from governance.demo.cluster import RecordedCluster
 from governance.demo.recording import Scene, Told
+from governance.errors import ClusterUnavailable
 from governance.identity.people import person_by_name, principal_of
 from governance.operations.clusters import standing
 from governance.operations.rebuild import rebuild
@@ -27,6 +28,7 @@ from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, ho
 from tests.parts.process import wait_until
 from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod_spec
 from webhooks.kubernetes.around import Around
+from webhooks.kubernetes.cluster import Listing
 from webhooks.kubernetes.footprint import declaration_of
 from webhooks.kubernetes.watch import Follower, keep_following
 
@@ -37,9 +39,11 @@ __all__ = ["hospital", "policy"]
 def following(hospital: Hospital, cluster: RecordedCluster) -> Iterator[None]:
     """Follow this cluster as the worker does."""
     stop = threading.Event()
-    follower = Follower(hospital.engine, cluster, CLUSTER, Around(clock.now))
+    around = Around(clock.now)
+    follower = Follower(hospital.engine, cluster, CLUSTER, around)
     thread = threading.Thread(target=keep_following, args=(follower, "tests", stop))
     thread.start()
+    around.keep(cluster, stop)
     try:
         yield
     finally:
@@ -74,6 +78,12 @@ def relisted(hospital: Hospital) -> bool:
         return session.get_one(Cluster, CLUSTER).relisted_at is not None
 
 
+def forget(hospital: Hospital) -> None:
+    """That the cluster was ever listed, so that a test sees the next time."""
+    with transaction(hospital.engine) as session:
+        session.get_one(Cluster, CLUSTER).relisted_at = None
+
+
 def settled(hospital: Hospital) -> list[tuple[str, Any]]:
     """What the audit log says became of grants: the action, and the state of the change after."""
     with reading(hospital.engine) as session:
@@ -97,6 +107,45 @@ def test_what_becomes_of_a_grant_stands_in_the_audit_log(hospital: Hospital, see
     assert settled(hospital) == [told]
     with reading(hospital.engine) as session:
         assert session.scalars(select(col(ChangeRequest.state))).all() == [told[1]]
+
+
+class Reserved(RecordedCluster):
+    """A cluster that does not let its nodes be read, until it does."""
+
+    open = False
+    refused = 0
+
+    def list(self, path: str) -> Listing:
+        if path == "/api/v1/nodes" and not self.open:
+            self.refused += 1
+            raise ClusterUnavailable("The API server answered 403 Forbidden.")
+        return super().list(path)
+
+
+def test_nothing_is_charged_before_everything_is_known_that_it_depends_on(hospital: Hospital) -> None:
+    cluster = Reserved()
+    tell(cluster, wanted(2), 1, 2)
+    with following(hospital, cluster), reading(hospital.engine) as session:
+        wait_until(lambda: cluster.refused > 1, "the nodes are asked for again")
+        assert session.get_one(Cluster, CLUSTER).writer_epoch == 0
+        cluster.open = True
+        wait_until(lambda: relisted(hospital), "everything is charged")
+    assert hospital.used("radiology", GPU) == 2
+
+
+def test_what_a_list_holds_and_nobody_understands_stays_charged(hospital: Hospital) -> None:
+    made = wanted(2)
+    cluster = RecordedCluster()
+    tell(cluster, made, 1, 2)
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is charged")
+    strange = ct_train(2, 2, made.object_uid)
+    strange["spec"]["replicas"] = "many"
+    cluster.tell(Scene(None, (Told("apps/deployments", "MODIFIED", strange),)))
+    forget(hospital)
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is listed again")
+    assert hospital.used("radiology", GPU) == 2
 
 
 def test_after_a_rebuild_the_cluster_observes_until_everything_is_charged_and_then_enforces(
