@@ -167,6 +167,17 @@ class ResourceList(Mapping[str, int]):
         """The components above zero."""
         return ResourceList({name: value for name, value in self._amounts.items() if value > 0})
 
+    def within_range(self) -> Self:
+        """Itself. Raises BadInput that names the first amount beyond what the ledger can hold."""
+        for name, value in self._amounts.items():
+            if value > AMOUNT_MAX:
+                raise BadInput(
+                    f"{name}: {show_amount(name, value)} is more than can be counted.",
+                    field=name,
+                    remedy="Ask for fewer replicas, or for less in each.",
+                )
+        return self
+
     def as_dict(self) -> dict[str, int]:
         """A plain copy, names in order, for storage and documents."""
         return dict(sorted(self._amounts.items()))

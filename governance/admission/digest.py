@@ -24,11 +24,12 @@ labels, annotations and whether it is a dry run never enter, so that `kubectl sc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from governance.admission.model import Request
 from governance.errors import BadInput
@@ -99,13 +100,13 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401  (any JSON value)
     """Canonical JSON of a value, as the module's docstring defines it.
 
     Raises:
-        BadInput: a float, a lone surrogate, a key that is no text, or something that is no JSON value.
+        BadInput: a float, an integer beyond 64 bits, a lone surrogate, a key that is no text, or something that is no
+            JSON value.
     """
     _check(value)
     try:
-        written = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return written.encode()
-    except (TypeError, ValueError) as error:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError as error:
         raise BadInput("The value cannot be written as canonical JSON.", field="changes") from error
 
 

@@ -103,7 +103,12 @@ class Case:
 
 
 def judge(course: Course, facts: Facts) -> Case:
-    """Judge a request on these facts. Raises Unasked."""
+    """Judge a request on these facts.
+
+    Raises:
+        Unasked: what is not known must be asked for, and may not be asked for now.
+        BadInput: what it takes is beyond what the ledger can hold.
+    """
     request = course.request
     course.charges = tuple(facts.known.charges)
     early = _before_policy(course, facts)
@@ -118,6 +123,7 @@ def judge(course: Course, facts: Facts) -> Case:
         values = {"kind": request.kind, "name": request.name, "reason": reason}
         unknown = refuse(course.decision_id, "workload-unknown", **values)
         return _early(course, facts, unknown if enforced(facts) else _as_warning(unknown))
+    (declaration.value() + declaration.unit * declaration.surge).within_range()
     proposal = _propose(course, facts, declaration)
     if request.controller_made and not proposal.delta:
         # A controller's pod, or an autoscaler's move, within what was admitted is not a change: no freeze, approval or

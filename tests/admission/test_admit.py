@@ -20,7 +20,7 @@ from governance.audit.tables import AuditEvent
 from governance.change.model import Terms
 from governance.change.tables import Freeze, Grant
 from governance.db.session import make_engine, reading, transaction
-from governance.errors import PolicyUnavailable
+from governance.errors import BadInput, PolicyUnavailable
 from governance.identity.tables import Node
 from governance.policy.model import Evaluation
 from governance.quota.model import Declaration
@@ -69,6 +69,13 @@ def test_what_cannot_be_counted_yet_is_not_admitted(hospital: Hospital) -> None:
     assert not refused.allowed
     assert "ct-train takes is not known (not read yet: limit ranges), so it is not admitted" in refused.sentences[0]
     assert (len(hospital.rows("deny")), hospital.count(Charge)) == (1, 0)
+
+
+def test_what_is_beyond_counting_is_refused_by_name(hospital: Hospital) -> None:
+    made = create(training(2))
+    assert hospital.ask(made).allowed
+    with pytest.raises(BadInput, match=r"requests.memory: .* is more than can be counted"):
+        hospital.ask(scale(made, 2**34))
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(hospital: Hospital) -> None:

@@ -45,7 +45,7 @@ def test_an_evaluation_that_gets_no_turn_in_time_is_no_answer() -> None:
 def test_an_evaluation_that_fails_leaves_the_engine_well() -> None:
     engine = Embedded(bundle.load(), timeout_ms=1000, size=1)
     too_deep: list[object] = []
-    for _ in range(300):
+    for _ in range(200):
         too_deep = [too_deep]
     with pytest.raises(PolicyUnavailable):
         engine.evaluate(sample(level={"requests.cpu": 2**64}))
