@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
-from benchmarks import creates, hospital, stages, tables, wire
+from benchmarks import creates, hospital, stages, tables
 from benchmarks.figures import ROUNDS_MIN
 from benchmarks.ground import WITH, control_plane, stores
 from governance import logs
@@ -21,6 +21,7 @@ from governance.bootstrap import Parts, build
 from governance.settings import Database, Policy, Settings
 from tests.parts import opa as opas
 from tests.parts import postgres as databases
+from tests.parts.line import line
 
 CREATES_SECONDS_MAX = 180.0
 STAGES_SECONDS_MAX = 120.0
@@ -80,7 +81,7 @@ def _round_trips(database: databases.Postgres, opa: opas.Opa) -> str:
     """How often an admission waits for another process, counted on the wire."""
     url = make_url(database.create_database())
     hospital.found(Database(url=url.render_as_string(hide_password=False)))
-    with wire.line(database.port) as to_database, wire.line(urlsplit(opa.url).port or 0) as to_policy:
+    with line(database.port) as to_database, line(urlsplit(opa.url).port or 0) as to_policy:
         near = url.set(port=to_database.port).render_as_string(hide_password=False)
         parts = build(Settings(database=Database(url=near), policy=_opa(f"http://127.0.0.1:{to_policy.port}")))
         stages.admit_all(parts, "warm", 10)  # connects, and prepares its statements
@@ -94,7 +95,7 @@ def _round_trips(database: databases.Postgres, opa: opas.Opa) -> str:
 
 def _machine(rounds: int) -> str:
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
+    model = next((one for one in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in one), ": unknown")
     return (
         f"{os.cpu_count()} x {model.split(':', 1)[1].strip()}, {memory_gib:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}; load average at the end {os.getloadavg()[0]:.1f}; "

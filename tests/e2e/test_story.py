@@ -22,14 +22,15 @@ from governance.configuration.tables import ConfigRevision
 from governance.db.session import reading
 from governance.notify.webhook import key_of, verify
 from tests.e2e import objects
-from tests.e2e.between import Line
 from tests.e2e.people import at_the_browser, open_link, sign_in_at_the_shell
 from tests.e2e.world import CLUSTER, OUTBOUND_SECRET, CommandError, World, eventually
 from tests.parts.cluster import KubectlError
+from tests.parts.line import Line
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 GPU = "requests.nvidia.com/gpu"
+NONSENSE = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"result": "yes"}'
 GPU_SLOTS = {"nvidia.com/gpu": "16"}
 
 
@@ -50,6 +51,15 @@ def admits(world: World) -> bool:
             raise
         return False
     return True
+
+
+def install(world: World, *options: str) -> None:
+    """Register the webhook as its own command says it."""
+    printed = world.cli(
+        "install", "kubernetes", "--cluster", CLUSTER, "--url", world.door.url,
+        "--ca", str(world.service.certificates.authority), *options,
+    )  # fmt: skip
+    world.kubernetes.kubectl("apply", "-f", "-", stdin=printed)
 
 
 def test_1_a_hospital_is_described_planned_and_applied(world: World, manifests: Path) -> None:
@@ -93,11 +103,7 @@ def test_2_the_cluster_observes_what_runs_then_enforces(world: World) -> None:
             "patch", "node", name, "--subresource=status", "--type=merge",
             "-p", json.dumps({"status": {"capacity": GPU_SLOTS, "allocatable": GPU_SLOTS}}),
         )  # fmt: skip
-    printed = world.cli(
-        "install", "kubernetes", "--cluster", CLUSTER, "--url", world.door.url,
-        "--ca", str(world.service.certificates.authority),
-    )  # fmt: skip
-    world.kubernetes.kubectl("apply", "-f", "-", stdin=printed)
+    install(world)
     world.kubernetes.kubectl("create", "clusterrolebinding", "watch", "--clusterrole=governance", "--user=governance")
     world.service.run("worker")
     eventually(lambda: world.mode() == "enforce", "the cluster enforces")
@@ -167,6 +173,16 @@ def test_3_an_autoscalers_scale_is_denied_in_the_same_words(world: World) -> Non
     world.kubectl("delete", "hpa", "ct-train")
 
 
+def test_3_the_same_denial_again_is_one_row_with_a_count(world: World) -> None:
+    def told() -> list[tuple[str, int]]:
+        listed = json.loads(world.cli("decisions", "list", "--outcome", "deny", "--output", "json"))
+        return [(one["id"], one["count"]) for one in listed]
+
+    links = {link_in(refusal(world, "scale", "deployment/ct-train", "--replicas=25")) for _ in range(3)}
+    assert len(links) == 1
+    assert [(one, 3) for one in map(decision_in, links)] == [one for one in told() if one[1] > 1]
+
+
 def test_3_a_dry_run_says_the_same_and_writes_nothing(world: World) -> None:
     def rows() -> tuple[int, ...]:
         return tuple(world.count(table) for table in (DecisionRow, AuditEvent, ChangeRequest))
@@ -183,6 +199,11 @@ def link_in(text: str) -> str:
     found = re.search(r"https://\S+", text)
     assert found is not None, text
     return found[0].rstrip(".")
+
+
+def decision_in(link: str) -> str:
+    """The decision that a denial's link leads to."""
+    return link.rsplit("/", 1)[1]
 
 
 @pytest.fixture(scope="module")
@@ -254,10 +275,43 @@ def test_4_the_same_scale_now_passes_once_and_another_one_does_not(world: World)
     assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=20"), "a grant is used once"
 
 
+def test_4_for_less_and_until_an_earlier_date_and_used_once_though_the_api_server_asks_again(
+    world: World, chromium: Browser
+) -> None:
+    denied = decision_in(link_in(refusal(world, "scale", "deployment/ct-train", "--replicas=22")))
+    until = (now() + timedelta(days=30)).replace(microsecond=0)
+    sooner = until - timedelta(days=29)
+    wish = ("--reason", "A second backlog.", "--until", until.isoformat(), "--output", "json")
+    number = json.loads(world.cli("change", "ask", denied, *wish, person="okafor"))["number"]
+    sign_in_at_the_shell(world, chromium, "lindqvist")
+    terms = ("--at-most", f"{GPU}=19", "--until", sooner.isoformat())
+    world.cli("change", "approve", number, *terms, person="lindqvist")
+    assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=22")
+
+    def touch() -> int:
+        world.kubectl("annotate", "deployment", "ct-train", "example.org/touched=yes")
+        return 200
+
+    world.door.seen.clear()
+    world.door.after_answer.append(touch)  # the API server finds another version than it asked about
+    world.kubectl("scale", "deployment/ct-train", "--replicas=19")
+    asked_of_us = [body for body in world.door.seen if b'"subResource":"scale"' in body]
+    assert len(asked_of_us) > 1
+    shown = json.loads(world.cli("change", "show", number, "--output", "json"))
+    assert datetime.fromisoformat(shown["grant"]["valid_until"]) == sooner
+    eventually(
+        lambda: world.charges("confirmed").get("apps/deployments/ct-training/ct-train", {}).get(GPU) == 19,
+        "the larger charge is confirmed",
+    )
+    world.kubectl("scale", "deployment/ct-train", "--replicas=2")
+    eventually(lambda: world.used("radiology").get(GPU) == 2, "what was given back is credited")
+    assert "/ask/" in refusal(world, "scale", "deployment/ct-train", "--replicas=19"), "a grant is used once"
+
+
 def test_7_a_decision_can_be_explained_by_command_line_and_page(world: World, chromium: Browser) -> None:
     listed = json.loads(world.cli("decisions", "list", "--outcome", "allow", "--output", "json"))
     shown = [json.loads(world.cli("decisions", "show", one["id"], "--output", "json")) for one in listed]
-    (granted,) = [one for one in shown if one["grant_id"]]
+    granted = next(one for one in shown if one["grant_id"])
     assert granted["policy_digest"]
     assert granted["config_revision"] >= 1
     assert "Lindqvist" in json.dumps(granted)
@@ -306,6 +360,20 @@ def test_5_in_a_freeze_a_change_is_denied_with_the_time_at_which_it_ends(world: 
 
 def test_5_in_the_same_freeze_a_lost_nodes_pods_come_back(world: World) -> None:
     lose_a_node_and_see_its_pods_come_back(world)
+
+
+def test_5_in_the_same_freeze_controllers_pods_pass_where_they_are_asked_about_too(world: World) -> None:
+    install(world, "--pods", "strict")
+
+    def asked_about() -> bool:
+        world.door.seen.clear()
+        world.kubectl("delete", "pod", "-l", "app=ct-train")
+        eventually(lambda: len(world.kubernetes.running_pods("ct-training", "app=ct-train")) == 2, "two pods run")
+        return any(b"replicaset-controller" in body for body in world.door.seen)
+
+    eventually(asked_about, "the API server goes by the new registration", 60)
+    eventually(lambda: world.used("radiology").get(GPU) == 2, "nothing is charged twice")
+    install(world)
 
 
 def test_5_the_freeze_is_lifted(world: World, manifests: Path) -> None:
@@ -364,6 +432,7 @@ def test_6_a_503_with_retry_after_is_repeated_with_the_same_uid_and_charged_once
     [
         ("to_policy", "cut", "the policy engine gave no answer"),
         ("to_policy", "stall", "the policy engine gave no answer"),
+        ("to_policy", "nonsense", "the policy engine gave no answer (OPA is answering nonsense.)"),
         ("to_database", "cut", "the ledger gave no answer"),
         ("to_database", "stall", "the ledger gave no answer"),
     ],
@@ -372,7 +441,7 @@ def test_6_while_a_part_is_gone_new_capacity_is_denied_with_the_reason_and_decre
     world: World, part: str, fault: str, reason: str
 ) -> None:
     line: Line = getattr(world, part)
-    getattr(line, fault)()
+    line.answer(NONSENSE) if fault == "nonsense" else getattr(line, fault)()
     try:
         said = refusal(world, "scale", "deployment/again", "--replicas=5")
         assert reason in said, said

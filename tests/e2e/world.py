@@ -21,13 +21,14 @@ from governance.db.session import make_engine, reading
 from governance.identity.tables import Node
 from governance.quota.tables import Charge, Cluster, Usage
 from governance.settings import Database
-from tests.e2e.between import Door, Line, door, line
+from tests.e2e.between import Door, door
 from tests.e2e.service import Service, configure, governance
 from tests.parts import cluster as clusters
 from tests.parts import oidc as providers
 from tests.parts import opa as opas
 from tests.parts import postgres as databases
 from tests.parts import smtp as mails
+from tests.parts.line import Line, line
 from tests.parts.process import wait_until
 
 ROOT = Path(__file__).parents[2]
