@@ -51,6 +51,7 @@ class Request:
     scale_to: int | None = None  # a Scale: replicas after; the declaration is then derived from what the ledger knows
     scale_from: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
+    changes_before: Mapping[str, Any] = field(default_factory=dict)  # the same paths before; for people, not the digest
     name_prefix: str = ""  # a new object's generateName: the digest sees it in place of the name made from it
     dry_run: bool = False
     unknown: str = ""  # why what it takes cannot be told yet; empty: it can

@@ -79,6 +79,7 @@ def row(
             ],
             "askable": decision.askable,
             "request": dict(canonical_request),
+            "changes_before": dict(request.changes_before),
             "facts": dict(asked),
             "path": list(namespace.path) if namespace else [],
             "policy_digest": policy_digest,

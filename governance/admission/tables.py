@@ -41,6 +41,7 @@ class DecisionRow(Table, table=True):
     approvals: list[Any] = document(list)  # whose approval would answer it: [{rule, group, minimum, deny_minimum}]
     askable: bool = False
     request: dict[str, Any] = document()  # the canonical request, redacted
+    changes_before: dict[str, Any] = document()  # what stood at the paths that the request changes
     facts: dict[str, Any] = document()  # the document that policy evaluated
     path: list[str] = document(list)
     policy_digest: str

@@ -79,6 +79,7 @@ class DecisionExplained(DecisionShown):
     link: str
     digest: str
     request: dict[str, Any]
+    changes_before: dict[str, Any]  # what stood at the paths of `request.changes`
     facts: dict[str, Any]
     policy_digest: str
     config_revision: int
@@ -135,6 +136,7 @@ def explain(request: Request, decision_id: UUID, principal: Reader) -> DecisionE
             link=f"{request.app.state.settings.web.public_url.rstrip('/')}/decisions/{row.id}",
             digest=row.digest,
             request=row.request,
+            changes_before=row.changes_before,
             facts=row.facts,
             policy_digest=row.policy_digest,
             config_revision=row.config_revision,

@@ -124,6 +124,7 @@ def create(declaration: Declaration, name: str = "ct-train", **changes: Any) -> 
 
 def scale(of: Request, replicas: int, **changes: Any) -> Request:  # noqa: ANN401
     """The wish to scale what another request created."""
+    replicas_before = of.declaration.replicas if of.declaration else 0
     values: Mapping[str, Any] = {
         "uid": str(uuid4()),
         "operation": "UPDATE",
@@ -131,8 +132,9 @@ def scale(of: Request, replicas: int, **changes: Any) -> Request:  # noqa: ANN40
         "resource_version": "1",
         "declaration": None,
         "scale_to": replicas,
-        "scale_from": of.declaration.replicas if of.declaration else 0,
+        "scale_from": replicas_before,
         "changes": {"spec.replicas": replicas},
+        "changes_before": {"spec.replicas": replicas_before},
         **changes,
     }
     return replace(of, **values)

@@ -47,6 +47,7 @@ def deny(engine: Engine, *, actor: str = "okafor", project: str = "ct-training",
             ],
             askable=True,
             request={"name": name, "footprint": {GPU: 8}, "changes": {"spec.replicas": 8}},
+            changes_before={"spec.replicas": 2},
             facts={
                 "increase": {GPU: 6},
                 "quota": [{"kind": "department", "increase": 6, **over}],

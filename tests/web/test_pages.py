@@ -53,6 +53,7 @@ def test_the_link_of_a_denial_shows_exactly_what_was_asked_and_makes_nothing(sit
     assert "You asked for 8 more GPUs in radiology/ct-training, and it was denied." in page
     assert "Radiology would take 18 of 17 GPUs: 1 more than it may." in page
     assert "M. Lindqvist or Prof. J. Ferreira" in page
+    assert "Replicas Deployment ct-train 10 18" in page
     assert (count(site, ChangeRequest), count(site, OutboxMessage)) == (0, 0)
 
 

@@ -1,7 +1,8 @@
 """From a review to the one Request that every door makes. Pure: what else is known comes in as `Surroundings`.
 
-`changes` holds the governed paths whose values differ, with their values after. A Scale says it with the path of the
-object that it scales, so that `kubectl scale`, `kubectl patch` and `kubectl apply` of the same replicas agree.
+`changes` holds the governed paths whose values differ, with their values after; `changes_before` has those of them that
+had a value, with it. A Scale says it with the path of the object that it scales, so that `kubectl scale`, `kubectl patch`
+and `kubectl apply` of the same replicas agree.
 Environment, command, arguments, labels and annotations of an object never enter a Request.
 """
 
@@ -44,7 +45,8 @@ def request_of(review: Review, cluster: str, around: Surroundings) -> Request:
     before = _before(review, around)
     after = _after(review, around, before)
     unknown = unknown_of(review.kind, around) if after else ""
-    return _request(review, cluster, before, after, _changes(before, after), unknown=unknown)
+    changes = _changes(before, after)
+    return _request(review, cluster, before, after, changes, _earlier(before, changes), unknown=unknown)
 
 
 def owner_of(source: Object) -> Owner | None:
@@ -62,7 +64,8 @@ def _scale(review: Review, cluster: str, around: Surroundings) -> Request:
         before = whole(review.old_object, "spec.replicas")
     scalable = around.scalables.get(review.kind)
     path = scalable.replicas if scalable else "spec.replicas"
-    return _request(review, cluster, None, None, {path: after}, scale_to=after, scale_from=before)
+    earlier = {} if before is None else {path: before}
+    return _request(review, cluster, None, None, {path: after}, earlier, scale_to=after, scale_from=before)
 
 
 def _before(review: Review, around: Surroundings) -> Wish | None:
@@ -108,12 +111,17 @@ def _changes(before: Wish | None, after: Wish | None) -> dict[str, Any]:
     return changed | {path: None for path in earlier if path not in after.fields}
 
 
+def _earlier(before: Wish | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: before.fields[path] for path in changes if path in before.fields} if before else {}
+
+
 def _request(
     review: Review,
     cluster: str,
     before: Wish | None,
     after: Wish | None,
     changes: Mapping[str, Any],
+    earlier: Mapping[str, Any],
     *,
     scale_to: int | None = None,
     scale_from: int | None = None,
@@ -140,6 +148,7 @@ def _request(
         scale_to=scale_to,
         scale_from=scale_from,
         changes=dict(changes),
+        changes_before=dict(earlier),
         name_prefix=_name_prefix(review),
         dry_run=review.dry_run,
         unknown=unknown,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,14 @@ PAGE_SIZE = 30
 SHORT_ID = 8
 BADGES = {"allow": Badge("Allowed", "circle-check", "good"), "deny": Badge("Denied", "circle-x", "bad")}
 _DIGEST_SHOWN = 12
-_CHANGE_TITLES = {"spec.replicas": "Replicas", "spec.parallelism": "Parallelism", "spec.completions": "Completions"}
+_NOTHING = "–"
+_CHANGE_TITLES = {
+    "spec.replicas": "Replicas",
+    "spec.parallelism": "Parallelism",
+    "spec.completions": "Completions",
+    "image": "Image",
+}
+_CONTAINER = re.compile(r"ontainers\[([^]]+)\]\.(.+)$")  # containers, initContainers
 _DAYS = (("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("ever", "Ever"))
 
 
@@ -209,12 +217,9 @@ def differences_of(
     found = []
     subject = f"{kind_title(row.kind)} {row.name}" if row else ""
     if row is not None and row.operation == "CREATE":
-        found.append(Difference(kind_title(row.kind), "–", row.name or "new", row.namespace))
+        found.append(Difference(kind_title(row.kind), _NOTHING, row.name or "new", row.namespace))
     else:
-        found += [
-            Difference(_CHANGE_TITLES.get(path, path), "", _shown(value), subject)
-            for path, value in sorted(changes.items())
-        ]
+        found += [_field(path, _stood(row, path), value, subject) for path, value in sorted(changes.items())]
     for name in sorted(set(before) | set(after), key=scarcest_first):
         if before[name] == after[name]:
             continue
@@ -225,7 +230,22 @@ def differences_of(
     return tuple(found)
 
 
+def _field(path: str, stood: str, value: Any, subject: str) -> Difference:  # noqa: ANN401  (any JSON value)
+    """A governed field: of a container it says which one, and not the whole path to it."""
+    of_container = _CONTAINER.search(path)
+    if of_container is None:
+        return Difference(_CHANGE_TITLES.get(path, path), stood, _shown(value), subject)
+    container, name = of_container.groups()
+    return Difference(_CHANGE_TITLES.get(name, name), stood, _shown(value), f"{subject}, container {container}")
+
+
+def _stood(row: DecisionRow | None, path: str) -> str:
+    return _shown(row.changes_before[path]) if row and path in row.changes_before else _NOTHING
+
+
 def _shown(value: Any) -> str:  # noqa: ANN401  (any JSON value)
+    if value is None:
+        return _NOTHING
     if isinstance(value, str) and "@sha256:" in value:
         image, _, digest = value.partition("@sha256:")
         return f"{image.rpartition('/')[2]}@sha256:{digest[:_DIGEST_SHOWN]}…"

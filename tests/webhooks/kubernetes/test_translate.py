@@ -69,6 +69,10 @@ def test_an_update_says_what_differs_with_its_values_after() -> None:
         "spec.template.spec.containers[main].image": "registry/viewer:2",
         "spec.template.spec.containers[main].resources.requests.cpu": None,
     }
+    assert found.changes_before == {
+        "spec.template.spec.containers[main].image": "registry/viewer:1",
+        "spec.template.spec.containers[main].resources.requests.cpu": "0.1",
+    }
 
 
 def test_a_restart_surges_though_what_runs_is_the_same() -> None:
@@ -86,6 +90,7 @@ def test_a_scale_speaks_with_the_path_of_what_it_scales() -> None:
     found = asked("UPDATE", scale(7), scale(0), subResource="scale")
     assert (found.kind, found.subresource, found.object_uid) == ("apps/deployments", "scale", "uid-1")
     assert (found.scale_from, found.scale_to, found.changes) == (0, 7, {"spec.replicas": 7})
+    assert found.changes_before == {"spec.replicas": 0}
     assert (found.declaration, found.resource_version) == (None, "7")
 
 
