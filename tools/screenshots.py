@@ -16,7 +16,7 @@ from tests.parts.browser import start  # noqa: E402  (the checkout's tests are n
 from tests.web.gallery import serve  # noqa: E402
 from tests.web.samples import all_samples  # noqa: E402
 
-_WIDTHS = {"wide": 1280, "phone": 390}
+_WIDTHS = {"wide": 1280, "phone": 360}
 
 
 def main() -> None:
@@ -32,7 +32,11 @@ def main() -> None:
                 context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=theme)
                 page = context.new_page()
                 for sample in samples:
+                    page.set_viewport_size({"width": width, "height": 844})
                     page.goto(f"{url}/{sample.name}")
+                    # As tall as the page, so that what sticks to the bottom does not stand in the middle of it.
+                    height = page.evaluate("document.documentElement.scrollHeight")
+                    page.set_viewport_size({"width": width, "height": max(844, height)})
                     page.screenshot(path=wanted.to / f"{sample.name}-{theme}-{width_name}.png", full_page=True)
                 context.close()
     print(f"{len(samples) * 4} screenshots in {wanted.to}")

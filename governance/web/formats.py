@@ -33,6 +33,12 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def zone_shown(now: datetime, zone: ZoneInfo) -> str:
+    """The zone that the times of a page are in: `Europe/Vienna, UTC+01:00`."""
+    offset = now.astimezone(zone).strftime("%z")
+    return f"{zone.key}, UTC{offset[:3]}:{offset[3:]}"
+
+
 def moment(at: datetime, now: datetime, zone: ZoneInfo) -> Moment:
     """A time for a page, relative when near: `in 3 h, today 17:30`; the exact one goes along."""
     local, today = at.astimezone(zone), now.astimezone(zone)

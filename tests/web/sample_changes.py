@@ -16,7 +16,7 @@ from governance.web.views.change import (
     NodeMeters,
     ReviewForm,
 )
-from governance.web.views.parts import Badge, Choice, Difference, Event, Fact, Need, Problem, Somebody
+from governance.web.views.parts import Badge, Choice, Difference, Event, Fact, Need, Problem, Somebody, Tone
 from tests.web.sample_ground import GI, GPU, at, due, tick
 
 RADIOLOGY = NodeMeters(
@@ -130,6 +130,36 @@ APPROVED = replace(
     outcome="Dr. Okafor can repeat the request now, once and exactly as asked, until 30 November.",
     needs=tuple(replace(need, done=True, approved_by=((Somebody("M. Lindqvist"), tick(hours=-2)),)) for need in NEEDS),
 )
+
+
+def ended(word: str, icon: str, tone: Tone, outcome: str) -> ChangePage:
+    """The change in a state in which nobody decides any more."""
+    return replace(APPROVED, status=Badge(word, icon, tone), outcome=outcome)
+
+
+REJECTED = replace(
+    ended("Rejected", "circle-x", "bad", "It was rejected. The request stays denied; another one can be asked for."),
+    needs=(
+        NEEDS[0],
+        replace(NEEDS[1], rejected_by=((Somebody("Prof. J. Ferreira"), tick(hours=-1)),), who_can=""),
+    ),
+    timeline=(
+        *TIMELINE,
+        Event(tick(hours=-1), "x", "Prof. J. Ferreira", "rejected.", "bad", quote="The studies can wait for Monday."),
+    ),
+)
+USED = ended("Closed", "circle-check", "good", "The approval was used, and what was asked for is there.")
+EXPIRED = ended("Expired", "hourglass", "neutral", "Its time ran out. Repeat the request to ask again.")
+REVOKED = ended("Revoked", "circle-x", "bad", "The approval was taken back before it was used.")
+REVOCABLE = replace(APPROVED, may_revoke=True)
+QUESTIONED = replace(
+    OWN,
+    timeline=(
+        *TIMELINE,
+        Event(tick(hours=-1), "message-question", "S. Haddad", "asked:", "info", quote="Für wie viele Studien?"),
+    ),
+    may_answer=True,
+)
 LONG = replace(
     PENDING,
     sentence=(
@@ -148,6 +178,7 @@ LONG = replace(
             "registry.example/reconstruction@sha256:9f1c",
             "registry.example/reconstruction@sha256:" + "a1" * 32,
         ),
+        Difference("Memory", "1,024 GiB", "131,072 GiB", "Gefäßrekonstruktion, Überwachungsstation"),
     ),
 )
 DENIED = Denied(

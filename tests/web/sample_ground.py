@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from governance.web.formats import clock, deadline, moment, zone_of
+from governance.web.formats import clock, deadline, moment, zone_of, zone_shown
 from governance.web.views.parts import Moment, Somebody
 from governance.web.views.shell import NavigationItem, Shell
 
@@ -42,6 +42,7 @@ def shell(current: str = "/", notice: str = "") -> Shell:
         navigation=tuple(replace(item, current=item.href == current) for item in items),
         demo=True,
         notice=notice,
+        zone=zone_shown(NOW, ZONE),
     )
 
 

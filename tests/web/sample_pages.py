@@ -10,9 +10,9 @@ from governance.web.views.change import Filter
 from governance.web.views.decision import DecisionLine, DecisionList, DecisionPage, QuotaFact, Reason
 from governance.web.views.home import DepartmentMeter, Home, Waiting
 from governance.web.views.other import ErrorPage, Hit, Keys, Mail, Mails, Search, SignInChoice, SignInPage
-from governance.web.views.parts import Badge, Choice, Event, Fact, Freeze, Number, Somebody, Warned
+from governance.web.views.parts import Badge, Choice, Difference, Event, Fact, Freeze, Number, Somebody, Warned
 from governance.web.views.quota import ChargeLine, NodePage, QuotaRow, QuotaTree, TreeNode
-from tests.web.sample_changes import CONSEQUENCE, DIFFERENCES, DONE, FACTS, LATE, LINE, RADIOLOGY
+from tests.web.sample_changes import CONSEQUENCE, DIFFERENCES, DONE, FACTS, LATE, LINE, LONG, RADIOLOGY
 from tests.web.sample_emergencies import REVIEWS
 from tests.web.sample_ground import GI, GPU, at, tick
 
@@ -28,6 +28,7 @@ HOME = Home(
     ),
     freezes=(FREEZE,),
     warned=(WARNED,),
+    observed=("burst-cloud-1",),
     reviews=REVIEWS,
     waiting=(
         Waiting(LATE, "Pathology would be at 71 % of its memory.", 1),
@@ -47,7 +48,7 @@ HOME = Home(
     may_approve=True,
     may_ask=True,
 )
-EMPTY_HOME = Home("Nothing waits for you.", (), (), (), (), 0, (), (), may_approve=True, may_ask=True)
+EMPTY_HOME = Home("Nothing waits for you.", (), (), (), (), (), 0, (), (), may_approve=True, may_ask=True)
 
 DENIED = Badge("Denied", "circle-x", "bad")
 ALLOWED = Badge("Allowed", "circle-check", "good")
@@ -164,6 +165,34 @@ ALLOWED_DECISION = replace(
     ),
 )
 
+UNKNOWN_DECISION = replace(
+    DECISION,
+    sentence="okafor asked to create Deployment ct-train, and it was denied.",
+    consequence="",
+    differences=(Difference("Deployment", "–", "ct-train", "ct-training"),),
+    violations=(
+        Reason("The namespace ct-training is neither bound to a project nor exempt.", "", "unbound-namespace", ""),
+    ),
+    warnings=(),
+    times=1,
+    quota=(),
+    known=(Fact("Nothing", "it was denied before policy was asked"),),
+    trail=(),
+    document="",
+    ask_href="",
+)
+LONG_DECISION = replace(
+    DECISION,
+    sentence=(
+        "system:serviceaccount:interventionelle-neuroradiologie:wiederaufbereitung asked to scale StatefulSet "
+        "rekonstruktion-der-gefäßbäume-mit-iterativer-verfeinerung to 128\u00a0replicas, and it was denied."
+    ),
+    differences=LONG.differences,
+    quota=tuple(
+        replace(one, node=f"Universitätsklinik für Gefäß- und Hämostaseologie, {one.node}") for one in DECISION.quota
+    ),
+)
+
 GPUS = RADIOLOGY.meters[0]
 TREE = QuotaTree(
     sentence="Radiology comes nearest to a limit: 94 % of its GPUs are taken.",
@@ -211,7 +240,29 @@ TREE = QuotaTree(
         ),
     ),
 )
-
+_LONG_TITLES = (
+    "Universitätsklinikum Südwürttemberg und Überörtliche Fürsorge",
+    "Zentrum für Radiologie, Nuklearmedizin und Strahlentherapie",
+    "Département d’imagerie médicale et de médecine nucléaire",
+    "Klinik für Interventionelle Neuroradiologie",
+    "Équipe de recherche en angiographie cérébrale",
+    "Arbeitsgruppe Gefäßrekonstruktion",
+    "Projektgruppe Schädelbasis",
+)
+DEEP_TREE = QuotaTree(
+    sentence="Arbeitsgruppe Gefäßrekonstruktion comes nearest to a limit: 100 % of its GPUs are taken.",
+    as_of=at(minutes=-0.5),
+    nodes=(
+        *(
+            TreeNode(title, f"/quotas/department/d{depth}", "department", depth, "", (GPUS,), depth)
+            for depth, title in enumerate(_LONG_TITLES)
+        ),
+        *(
+            TreeNode(f"gefäß-rekonstruktion-{n:02}", f"/quotas/project/p{n}", "project", 7, "production", (GPUS,), 0)
+            for n in range(12)
+        ),
+    ),
+)
 
 NODE = NodePage(
     title="Radiology",
@@ -312,8 +363,8 @@ DEMO_SIGN_IN = replace(
 )
 
 
-def error(status: int, icon: str, sentence: str, detail: str, remedy: str, *fields: str) -> ErrorPage:
-    return ErrorPage(status, icon, sentence, detail, remedy, "0192f3a7-1b2c-7d3e", fields, home=True)
+def error(status: int, icon: str, sentence: str, detail: str, remedy: str, *fields: str, again: str = "") -> ErrorPage:
+    return ErrorPage(status, icon, sentence, detail, remedy, "0192f3a7-1b2c-7d3e", fields, again, again and "/changes")
 
 
 ERRORS = (
@@ -337,6 +388,7 @@ ERRORS = (
         "Somebody else was faster.",
         "CH-1042 was decided while you looked at it.",
         "Open it again and see how it stands.",
+        again="Back to the form",
     ),
     error(
         410,
@@ -353,6 +405,7 @@ ERRORS = (
         "Correct them and send again.",
         "until: not a date",
         "note: too long",
+        again="Back to the form",
     ),
     error(
         500,
@@ -360,6 +413,7 @@ ERRORS = (
         "Something went wrong on our side.",
         "Nothing was half written.",
         "Try again in a moment; if it stays, tell whoever runs this service the number below.",
+        again="Try again",
     ),
     error(
         503,
@@ -367,6 +421,7 @@ ERRORS = (
         "A part of this service does not answer.",
         "The database does not answer.",
         "Try again in a moment. What runs keeps running.",
+        again="Try again",
     ),
 )
 SEARCH = Search(
@@ -398,6 +453,6 @@ MAIL = Mail(
     "Dr. Okafor asks for 6 more GPUs in radiology/ct-training until 30 November.\n\nhttp://127.0.0.1:8080/changes/CH-1042\n",
 )
 MAILS = Mails("1 mail would have been sent.", (MAIL,))
-OPEN_MAIL = Mails("A mail to m.lindqvist@hospital.example.", (), MAIL)
+OPEN_MAIL = Mails("One mail of the demo, as it was written.", (), MAIL)
 NO_MAILS = Mails("No mail would have been sent yet.", ())
 KEYS = Keys()

@@ -40,6 +40,12 @@ def _changes() -> tuple[Sample, ...]:
         Sample("change-own", "change.html", here, changes.OWN),
         Sample("change-form-problems", "change.html", here, changes.REFUSED_FORM),
         Sample("change-approved", "change.html", shell("/changes", "You approved CH-1042."), changes.APPROVED),
+        Sample("change-rejected", "change.html", here, changes.REJECTED),
+        Sample("change-used", "change.html", here, changes.USED),
+        Sample("change-expired", "change.html", here, changes.EXPIRED),
+        Sample("change-revoked", "change.html", here, changes.REVOKED),
+        Sample("change-to-revoke", "change.html", here, changes.REVOCABLE),
+        Sample("change-questioned", "change.html", here, changes.QUESTIONED),
         Sample("change-long-names", "change.html", here, changes.LONG),
         Sample("changes", "changes.html", here, changes.CHANGES),
         Sample("changes-empty", "changes.html", here, changes.NO_CHANGES),
@@ -70,6 +76,8 @@ def _decisions() -> tuple[Sample, ...]:
         Sample("decisions", "decisions.html", here, pages.DECISIONS),
         Sample("decision-denied", "decision.html", here, pages.DECISION),
         Sample("decision-allowed", "decision.html", here, pages.ALLOWED_DECISION),
+        Sample("decision-unknown", "decision.html", here, pages.UNKNOWN_DECISION),
+        Sample("decision-long-names", "decision.html", here, pages.LONG_DECISION),
     )
 
 
@@ -77,6 +85,7 @@ def _quotas() -> tuple[Sample, ...]:
     here = shell("/quotas")
     return (
         Sample("quotas", "quotas.html", here, pages.TREE),
+        Sample("quotas-deep", "quotas.html", here, pages.DEEP_TREE),
         Sample("quotas-empty", "quotas.html", here, replace(pages.TREE, sentence="Nothing is limited yet.", nodes=())),
         Sample("quota", "quota.html", here, pages.NODE),
         Sample("quota-empty", "quota.html", here, pages.EMPTY_NODE),
@@ -84,7 +93,7 @@ def _quotas() -> tuple[Sample, ...]:
 
 
 def _others() -> tuple[Sample, ...]:
-    here, mails = shell(), shell("/demo/mails")
+    here, mails = shell(""), shell("/demo/mails")
     return (
         Sample("sign-in", "sign_in.html", NOBODY, pages.SIGN_IN),
         Sample("sign-in-demo", "sign_in.html", NOBODY, pages.DEMO_SIGN_IN),

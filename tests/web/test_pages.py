@@ -343,6 +343,32 @@ def test_the_demos_pages_are_not_there_in_production() -> None:
     assert not [path for path in paths if "demo" in path]
 
 
+def test_home_says_which_cluster_only_observes(site: Live) -> None:
+    with transaction(site.engine) as session:
+        session.get_one(Cluster, "burst-cloud-1").mode = "observe"
+    assert "burst-cloud-1 only observes as yet." in words(site.as_person("okafor").get("/").text)
+    assert "only observes" not in words(site.as_person("adeyemi").get("/").text), "nothing of hers runs there"
+
+
+@pytest.mark.parametrize(
+    ("referer", "leads"),
+    [("/changes?show=mine", 'href="/changes?show=mine"'), ("//evil.example/", 'href="/evil.example/"')],
+)
+def test_a_form_that_could_not_be_taken_leads_back_to_itself(site: Live, referer: str, leads: str) -> None:
+    client = site.as_person("okafor")
+    answer = client.post("/changes/CH-99/withdraw", data={}, headers={"Referer": f"{site.url}{referer}"})
+    assert answer.is_error
+    assert leads in answer.text
+
+
+def test_the_error_page_leads_to_no_other_site(site: Live) -> None:
+    client = site.as_person("okafor")
+    answer = client.post("/changes/CH-99/withdraw", data={}, headers={"Referer": "https://evil.example/changes"})
+    assert answer.is_error
+    assert "evil.example" not in answer.text
+    assert "Back to the form" not in answer.text
+
+
 def test_the_error_page_shows_when_the_database_does_not_answer(site: Live) -> None:
     client = site.as_person("okafor")
     site.app.state.engine = make_engine(Database(url="sqlite:////nowhere/at/all.db"))

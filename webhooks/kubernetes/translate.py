@@ -1,8 +1,8 @@
 """From a review to the one Request that every door makes. Pure: what else is known comes in as `Surroundings`.
 
 `changes` holds the governed paths whose values differ, with their values after; `changes_before` has those of them that
-had a value, with it. A Scale says it with the path of the object that it scales, so that `kubectl scale`, `kubectl patch`
-and `kubectl apply` of the same replicas agree.
+had a value, with it. A Scale says it with the path of the object that it scales, so that `kubectl scale`, `patch` and
+`apply` of the same replicas agree.
 Environment, command, arguments, labels and annotations of an object never enter a Request.
 """
 

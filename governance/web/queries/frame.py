@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from governance.change.read import reviews_waiting_for, waiting_for
 from governance.identity.model import Permission, Principal, allows_somewhere
+from governance.web.formats import zone_shown
 from governance.web.reader import Reader, nodes_of
 from governance.web.views.parts import Somebody
 from governance.web.views.shell import NavigationItem, Shell
@@ -49,6 +50,7 @@ def shell(
         ),
         demo=demo,
         notice=notice,
+        zone=zone_shown(reader.now, reader.zone),
     )
 
 

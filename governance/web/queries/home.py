@@ -14,7 +14,7 @@ from governance.identity.model import Permission, allows_somewhere
 from governance.web.queries.changes import line_of
 from governance.web.queries.meters import fullness, ledger_of, meter_of
 from governance.web.queries.needs import people_names
-from governance.web.queries.warned import warned
+from governance.web.queries.warned import observed, warned
 from governance.web.reader import Nodes, Reader, href_of, nodes_of
 from governance.web.sentences import consequence
 from governance.web.views.change import ChangeLine
@@ -39,6 +39,7 @@ def home(session: Session, reader: Reader) -> Home:
         sentence=_sentence(len(waiting), urgent, reviews, may_approve=may_approve),
         freezes=_freezes(session, nodes, reader),
         warned=warned(session, nodes, reader),
+        observed=observed(session, nodes, reader),
         reviews=reviews,
         waiting=lines,
         more_waiting=len(waiting) - len(lines),

@@ -37,7 +37,7 @@ def mail(session: Session, reader: Reader, mail_id: str, public_url: str) -> Mai
     if row is None or row.channel != "email":
         raise NotFound("There is no such mail.", remedy="Look in the list of mails.")
     opened = _mail(row, reader, public_url)
-    return Mails(f"A mail to {opened.receiver}.", (), opened)
+    return Mails("One mail of the demo, as it was written.", (), opened)
 
 
 def _mail(row: OutboxMessage, reader: Reader, public_url: str) -> Mail:

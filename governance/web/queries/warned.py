@@ -1,6 +1,8 @@
-"""The clusters that were switched to warn, for whoever has a namespace there."""
+"""The clusters that deny nothing now, for whoever has a namespace there: switched to warn, or still observing."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
@@ -13,13 +15,20 @@ from governance.web.views.parts import Warned
 
 def warned(session: Session, nodes: Nodes, reader: Reader) -> tuple[Warned, ...]:
     """The switches that hold now in clusters where something of the reader's may run."""
-    visible = nodes.visible(reader.principal, Permission.QUOTA_READ)
-    here = select(Namespace.cluster).where(col(Namespace.project_id).in_(visible))
-    rows = session.exec(
-        select(Cluster).where(Cluster.mode == "warn", col(Cluster.name).in_(here)).order_by(Cluster.name)
-    )
     return tuple(
         Warned(f"{row.name} denies nothing now.", reader.deadline(one.until), one.by, one.reason)
-        for row in rows
+        for row in _here(session, nodes, reader, "warn")
         if (one := warned_of(row, reader.now)) is not None
     )
+
+
+def observed(session: Session, nodes: Nodes, reader: Reader) -> tuple[str, ...]:
+    """The clusters where something of the reader's may run, and nothing is denied until all of it is charged."""
+    return tuple(row.name for row in _here(session, nodes, reader, "observe"))
+
+
+def _here(session: Session, nodes: Nodes, reader: Reader, mode: str) -> Sequence[Cluster]:
+    visible = nodes.visible(reader.principal, Permission.QUOTA_READ)
+    here = select(Namespace.cluster).where(col(Namespace.project_id).in_(visible))
+    clusters = select(Cluster).where(Cluster.mode == mode, col(Cluster.name).in_(here))
+    return session.exec(clusters.order_by(Cluster.name)).all()

@@ -41,6 +41,7 @@ class Home:
     sentence: str
     freezes: tuple[Freeze, ...]
     warned: tuple[Warned, ...]
+    observed: tuple[str, ...]  # clusters that do not enforce yet
     reviews: tuple[ReviewDue, ...]
     waiting: tuple[Waiting, ...]
     more_waiting: int

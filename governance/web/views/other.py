@@ -37,7 +37,8 @@ class ErrorPage:
     remedy: str
     request_id: str
     fields: tuple[str, ...]
-    home: bool
+    again: str = ""  # the way on other than Home, in words
+    again_href: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Shell:
     navigation: tuple[NavigationItem, ...] = ()
     demo: bool = False
     notice: str = ""  # what was just done, said once
-    request_id: str = ""
+    zone: str = ""  # in which the times of the page are
 
 
 NOBODY = Shell(place="")
