@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -57,6 +58,10 @@ def show_one(decision: UUID, output: Output = Format.TABLE) -> None:
         show(f"  {sentence}")
     show()
     show_table(("fact", "value"), [*_facts(one)])
+    if one["operation"] == "UPDATE" and one["request"].get("changes"):
+        before, after = one["changes_before"], one["request"]["changes"]
+        show()
+        show_table(("field", "before", "after"), [(path, _value(before, path), _value(after, path)) for path in after])
     if one["facts"].get("quota"):
         show()
         show_table(
@@ -68,6 +73,11 @@ def show_one(decision: UUID, output: Output = Format.TABLE) -> None:
             right=frozenset({2, 3, 4}),
         )
     _show_people(one)
+
+
+def _value(values: dict[str, Any], path: str) -> str:
+    value = values.get(path)
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _facts(one: dict[str, Any]) -> list[tuple[str, str]]:

@@ -104,6 +104,7 @@ def test_decisions_are_listed_and_explained(shell: Shell, api: Api) -> None:
     shown = run(shell, api, "okafor", "decisions", "show", decision)
     for said in ("DENY  update apps/deployments ct-training/ct-train", "requested 6, used 15, limit 17", "revision 1"):
         assert said in shown.out
+    assert ["spec.replicas", "2", "8"] in [line.split() for line in shown.out.splitlines()]
     assert json.loads(run(shell, api, "okafor", "decisions", "show", decision, "-o", "json").out)["id"] == decision
     assert run(shell, api, "adeyemi", "decisions", "show", decision).code == exits.NOT_FOUND
 
