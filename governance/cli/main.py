@@ -100,4 +100,5 @@ def _usage(error: Any) -> str:  # noqa: ANN401  (Typer's own error)
     command = error.ctx.command_path if error.ctx else "governance"
     if not message:  # nothing was asked for, so the help was printed
         return ""
-    return f"{command}: {' '.join(message.split())} See: {command} --help."
+    said = " ".join(message.split())
+    return f"{command}: {said if said.endswith('.') else f'{said}.'} See: {command} --help."

@@ -38,6 +38,7 @@ def test_a_command_that_is_not_written_rightly_ends_with_2_and_one_line(shell: S
     ended = shell.run(*words)
     assert (ended.code, ended.out) == (exits.USAGE, "")
     assert ended.err.count("\n") == 1
+    assert ". See: governance" in ended.err
     assert "--help" in ended.err
 
 
