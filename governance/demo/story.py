@@ -118,7 +118,7 @@ def approve(stage: Stage, tell: Teller, change: str, *, once: bool) -> bool:
     """The approver decides, in a browser. Returns whether it was approved."""
     link = f"{stage.address}/changes/{change}"
     if once:
-        _click(stage, link, change)
+        _click(stage, tell, link, change)
     else:
         tell.call(link, f"sign in as {APPROVER}, press Approve.")
     tell.wait(lambda: _state(stage, change) != _OPEN, f"{APPROVER} decides on {change}", patient=not once)
@@ -194,15 +194,19 @@ def explain(stage: Stage, tell: Teller, granted: Answer, change: str) -> None:
     tell.note(f"{stage.address}/decisions/{granted.decision}")
 
 
-def _click(stage: Stage, link: str, change: str) -> None:
+def _click(stage: Stage, tell: Teller, link: str, change: str) -> None:
     with browser(stage.address) as client:
         lindqvist = Browser(client)
         lindqvist.open(link)
         lindqvist.press(APPROVER)
         require(lindqvist.shows(REASON), f"the page of {change} shows the reason")
         lindqvist.press("Approve")
-        lindqvist.open("/demo/mails")
-        require(lindqvist.shows(change), f"a mail about {change}")
+        tell.wait(lambda: _mailed(lindqvist, change), f"a mail about {change}")
+
+
+def _mailed(person: Browser, change: str) -> bool:
+    person.open("/demo/mails")
+    return person.shows(change)
 
 
 def _state(stage: Stage, change: str) -> str:
