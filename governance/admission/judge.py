@@ -22,7 +22,8 @@ from governance.db.base import NewRow
 from governance.errors import ClusterUnavailable, PolicyUnavailable
 from governance.policy.model import Evaluation, PolicyEngine
 from governance.quota.model import Declaration, mode_at, walk
-from governance.quota.plan import Proposal, propose, scaled
+from governance.quota.plan import Proposal
+from governance.quota.propose import propose, scaled
 from governance.units import EMPTY
 
 _PENDING_GRACE = timedelta(seconds=60 + 30)  # the API server's request timeout, and thirty seconds (LEDGER, Watch)

@@ -13,7 +13,8 @@ from governance.db.failures import collided
 from governance.db.session import reading, transaction
 from governance.errors import Conflict, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import read
-from governance.quota.plan import ObjectRef, Observation, Plan, Settled, settle, version_number
+from governance.quota.plan import ObjectRef, Observation, Plan, Settled
+from governance.quota.settle import settle, version_number
 from governance.quota.tables import ChargeObject, Cluster
 from governance.quota.write import Moved, write
 

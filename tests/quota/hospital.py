@@ -17,7 +17,8 @@ from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit, settle_tree
 from governance.quota.model import AllowanceState, Declaration, Known
 from governance.quota.observe import observe
-from governance.quota.plan import ObjectRef, Observation, Plan, Proposal, propose
+from governance.quota.plan import ObjectRef, Observation, Plan, Proposal
+from governance.quota.propose import propose
 from governance.quota.tables import Charge, Cluster, Namespace, Usage
 from governance.quota.totals import differences
 from governance.quota.write import Written

@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine
 
 from governance.db.session import reading
-from governance.quota import plan as planning
+from governance.quota import propose as proposing
+from governance.quota import settle as settling
 from governance.quota.ledger import Reservation, reserve
 from governance.quota.model import LIVE, ChargeState, Declaration, Known, NamespaceState, ObjectState, UsageRow, walk
 from governance.quota.observe import observe, observe_list
-from governance.quota.plan import ObjectRef, Observation, Plan, version_number
+from governance.quota.plan import ObjectRef, Observation, Plan
+from governance.quota.settle import version_number
 from governance.quota.totals import derive, differences
 from governance.quota.write import Reserved, UsageKey
 from governance.units import ResourceList, sum_of
@@ -65,7 +67,7 @@ class Memory:
     def reserve(self, ref: ObjectRef, declaration: Declaration, base: int, now: datetime, deadline: datetime) -> bool:  # noqa: ARG002
         known = self.known(ref)
         version = str(base) if base else ""
-        proposal = planning.propose(
+        proposal = proposing.propose(
             known, ref, declaration, base_version=version, content=content_of(ref, declaration), deadline=deadline
         )
         over = any(
@@ -78,7 +80,7 @@ class Memory:
         return not over
 
     def observe(self, seen: Observation, now: datetime) -> None:  # noqa: ARG002
-        self._apply(planning.settle(self.known(seen.ref), seen))
+        self._apply(settling.settle(self.known(seen.ref), seen))
 
     def observe_list(self, kind: str, listed: Sequence[Observation], version: str, now: datetime) -> None:
         present = {one.ref.uid for one in listed}
@@ -126,7 +128,7 @@ class Stored:
         return hospital.known(self.engine, ref)
 
     def reserve(self, ref: ObjectRef, declaration: Declaration, base: int, now: datetime, deadline: datetime) -> bool:
-        proposal = planning.propose(
+        proposal = proposing.propose(
             self.known(ref),
             ref,
             declaration,

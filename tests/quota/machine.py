@@ -14,7 +14,8 @@ from itertools import count
 from uuid import UUID
 
 from governance.quota.model import Declaration, ObjectState, joint_need
-from governance.quota.plan import ObjectRef, Observation, scaled
+from governance.quota.plan import ObjectRef, Observation
+from governance.quota.propose import scaled
 from governance.units import ResourceList, sum_of
 from tests.quota.hospital import DEPLOYMENT, NOW, POD, REPLICASET
 from tests.quota.ledgers import Ledger

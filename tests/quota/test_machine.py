@@ -16,7 +16,9 @@ from sqlalchemy import Engine, event
 
 from governance.bootstrap import metadata
 from governance.db.session import make_engine
-from governance.quota import plan as planning
+from governance.quota import draft as drafting
+from governance.quota import propose as proposing
+from governance.quota import settle as settling
 from governance.quota.limits import Limit
 from governance.quota.model import Declaration, Known, ObjectState
 from governance.quota.plan import ObjectRef, Observation, Proposal, Settled
@@ -231,15 +233,15 @@ def test_it_does_on_a_database_too(tmp_path: Path) -> None:
 
 def trust_owner_references(monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that names an owner is paid by that owner, known or not."""
-    original = planning._charge_for
+    original = drafting._charge_for
 
-    def charge_for(draft: planning._Draft, ref: ObjectRef) -> UUID:
+    def charge_for(draft: drafting.Draft, ref: ObjectRef) -> UUID:
         made = original(draft, ref)
         if ref.owner_uid is not None:
             draft.charges[made] = replace(draft.charges[made], path=())
         return made
 
-    monkeypatch.setattr(planning, "_charge_for", charge_for)
+    monkeypatch.setattr(drafting, "_charge_for", charge_for)
 
 
 def skip_pendings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,29 +251,29 @@ def skip_pendings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def credit_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any newer event of the object settles all that is pending, whatever version that was made on."""
-    original = planning._resolved
+    original = settling._resolved
 
     def resolved(state: ObjectState, seen: Observation, *, newer: bool) -> tuple[ObjectState, list[Settled]]:
         loose = tuple(replace(one, base_version="") for one in state.pendings)
         return original(replace(state, pendings=loose), seen, newer=newer)
 
-    monkeypatch.setattr(planning, "_resolved", resolved)
+    monkeypatch.setattr(settling, "_resolved", resolved)
 
 
 def key_by_review(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each review of a CREATE is charged, as if its uid told one wish from another."""
-    original = planning.propose
+    original = proposing.propose
 
     def propose(known: Known, ref: ObjectRef, declaration: Declaration, *, base_version: str, **rest: Any) -> Proposal:  # noqa: ANN401
         keyed = ref if base_version else replace(ref, uid=str(uuid4()))
         return original(known, keyed, declaration, base_version=base_version, **rest)
 
-    monkeypatch.setattr(planning, "propose", propose)
+    monkeypatch.setattr(proposing, "propose", propose)
 
 
 def ignore_live_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workload's pods take what its template says, whatever they were seen to take."""
-    monkeypatch.setattr(planning, "_recounted", lambda *_: {})
+    monkeypatch.setattr(drafting, "_recounted", lambda *_: {})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from governance.quota.model import Declaration
-from governance.quota.plan import ObjectRef, Observation, scaled
+from governance.quota.plan import ObjectRef, Observation
+from governance.quota.propose import scaled
 from governance.units import ResourceList
 from tests.quota.hospital import CPU, LATER, NOW, POD, REPLICASET, cpu, declares, ref
 from tests.quota.ledgers import Memory

@@ -20,7 +20,8 @@ from governance.errors import DatabaseUnavailable
 from governance.quota.ledger import Reservation, reserve
 from governance.quota.limits import Limit
 from governance.quota.model import Known
-from governance.quota.plan import ObjectRef, propose
+from governance.quota.plan import ObjectRef
+from governance.quota.propose import propose
 from governance.quota.tables import Charge, Usage
 from governance.quota.write import Moved, Refused, Reserved
 from governance.settings import Database
