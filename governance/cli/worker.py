@@ -21,6 +21,7 @@ from governance.audit.seal import seal_and_ship
 from governance.bootstrap import Parts, build, channels_of, keep_surroundings
 from governance.change.endings import expire_due
 from governance.change.freezes import extend_calendars
+from governance.db.together import database_clock
 from governance.errors import GovernanceError
 from governance.notify.outbox import deliver_due
 from governance.operations.allowances import end_due
@@ -71,13 +72,14 @@ def _following(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], No
 
 def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
     engine, settings = parts.engine, parts.settings
+    now = database_clock(engine)  # what was let in by the database's time ends by it too
     channels = channels_of(settings)
     chores: dict[str, tuple[float, Callable[[], object]]] = {
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
-        "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, clock.now())),
-        "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, clock.now())),
-        "prune": (_PRUNE_EVERY_S, lambda: prune(engine, clock.now())),
-        "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, clock.now())),
+        "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, now())),
+        "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, now())),
+        "prune": (_PRUNE_EVERY_S, lambda: prune(engine, now())),
+        "calendars": (_CALENDARS_EVERY_S, lambda: extend_calendars(engine, now())),
     }
     if settings.audit.signing_key is not None:
         key = load_key(settings.audit.signing_key)

@@ -14,7 +14,6 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from governance import clock
 from governance.configuration.in_force import manifests_in_force, revision_in_force
 from governance.configuration.specs import Cluster as ClusterSpec
 from governance.configuration.specs import NamespaceBinding, Selector
@@ -50,9 +49,7 @@ def write(writing: Writing) -> None:
     session.flush()
 
 
-def see_namespace(
-    session: Session, cluster: str, name: str, labels: Mapping[str, str], now: datetime | None = None
-) -> Namespace:
+def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str, str], now: datetime) -> Namespace:
     """Note a namespace with the labels that it has now, and bind it by the configuration in force.
 
     For the watch: it calls this in a transaction of its own whenever a namespace appears or its labels change. Where
@@ -67,7 +64,7 @@ def see_namespace(
     session.add(row)
     session.flush()
     if (row.path, row.exempt) != paid_by:
-        move(session, now or clock.now())
+        move(session, now)
     return row
 
 

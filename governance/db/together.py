@@ -20,6 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Text, TypeEngine
 from sqlmodel import Session
 
+from governance.clock import Clock
 from governance.db.elements import database_now
 from governance.db.lane import Prepared, prepare
 from governance.db.session import lane_of, reading
@@ -84,6 +85,16 @@ def fetch(session: Session, what: Together, parameters: Mapping[str, str]) -> tu
 def database_time(session: Session) -> datetime:
     """The database's time: rights expire by one clock, whatever the hosts say."""
     return _instant(session.connection().execute(select(database_now())).scalar_one())
+
+
+def database_clock(engine: Engine) -> Clock:
+    """The same as a clock, for what is no unit of work: each look is a round trip."""
+
+    def now() -> datetime:
+        with reading(engine) as session:
+            return database_time(session)
+
+    return now
 
 
 def _rows_on_postgresql(one: Select[*tuple[Any, ...]], name: str) -> ColumnElement[Any]:

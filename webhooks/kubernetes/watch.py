@@ -22,7 +22,7 @@ from sqlmodel import Session
 from governance.change import grants
 from governance.configuration.rows_clusters import see_namespace
 from governance.db.session import reading, transaction
-from governance.db.together import database_time
+from governance.db.together import database_clock, database_time
 from governance.errors import BadInput, ClusterUnavailable, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import object_state
 from governance.quota.lease import acquire, relisted, renew
@@ -181,8 +181,7 @@ def _put(inbox: queue.Queue[_Listed | _Happened], item: _Listed | _Happened, end
 
 
 def _list(follower: Follower, kind: str, begin: Callable[[], Listing]) -> _Listed:
-    with reading(follower.engine) as session:
-        begun_at = database_time(session)
+    begun_at = database_clock(follower.engine)()
     return _Listed(kind, begin(), begun_at)
 
 
@@ -201,8 +200,7 @@ def _take(follower: Follower, writer: Writer, item: _Listed | _Happened) -> None
     if isinstance(item, _Happened):
         seen = _observation(follower, item.kind, item.event.object, deleted=item.event.type == "DELETED")
         if seen is not None:
-            with reading(follower.engine) as session:
-                now = database_time(session)
+            now = database_clock(follower.engine)()
             observe(follower.engine, seen, now=now, on_settled=_on_settled(now), writer=writer)
         return
     listed = [
@@ -237,8 +235,10 @@ def _take_namespaces(follower: Follower, item: _Listed | _Happened) -> None:
     deleted = isinstance(item, _Happened) and item.event.type == "DELETED"
     objects = item.listing.items if isinstance(item, _Listed) else () if deleted else (item.event.object,)
     for one in objects:
+        meta = one["metadata"]
         with transaction(follower.engine) as session:
-            see_namespace(session, follower.cluster, one["metadata"]["name"], one["metadata"].get("labels") or {})
+            now = database_time(session)
+            see_namespace(session, follower.cluster, meta["name"], meta.get("labels") or {}, now)
 
 
 def _observation(follower: Follower, kind: str, source: dict[str, Any], *, deleted: bool) -> Observation | None:
