@@ -126,11 +126,20 @@ def judge(course: Course, facts: Facts) -> Case:
         return _early(course, facts, unknown if enforced(facts) else _as_warning(unknown))
     (declaration.value() + declaration.unit * declaration.surge).within_range()
     proposal = _propose(course, facts, declaration)
-    if request.controller_made and not proposal.delta:
+    if request.controller_made and _continues(facts, proposal):
         # A controller's pod, or an autoscaler's move, within what was admitted is not a change: no freeze, approval or
         # budget stops it (LEDGER, Continuity). The ledger takes note of the object; nobody decided anything.
         return Case(facts, Decision(course.decision_id, "allow", charge_id=proposal.charge_id), proposal=proposal)
     return _decided(course, facts, declaration, proposal)
+
+
+def _continues(facts: Facts, proposal: Proposal) -> bool:
+    """Whether all that rises is how many objects there are, with room for them: a pod that takes the place of another
+    draws on what its root is charged, and adds itself to the count that fell when the other went."""
+    return all(name.startswith("count/") for name in proposal.delta) and all(
+        one.limit is None or one.used + one.increase <= one.limit
+        for one in walk(facts.known.usage, proposal.plan.path, proposal.delta)
+    )
 
 
 def enforced(facts: Facts) -> bool:

@@ -72,7 +72,7 @@ def governance() -> None:
 def main() -> None:
     """Run the command line: one line on standard error when it fails, and an exit code of `governance.cli.exits`."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="governance", standalone_mode=False)  # also as `python -m governance`
     except Failed as end:
         code = _say(end)
     except GovernanceError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.errors import DatabaseUnavailable
+from governance.errors import BadInput, DatabaseUnavailable
 
 _COLLISIONS = {
     "40001",  # serialization failure
@@ -18,6 +18,13 @@ def unavailable(error: Exception) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The database does not answer ({type(_driver_error(error)).__name__}).",
         remedy="Try again; if it stays, run: governance doctor.",
+    )
+
+
+def unstorable() -> BadInput:
+    """What somebody sent that PostgreSQL can neither hold nor look for; which value it was, it does not say."""
+    return BadInput(
+        "A value holds a NUL character, or is out of range.", remedy="Send text without NUL, and smaller numbers."
     )
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
-from governance.db.failures import unavailable
+from governance.db.failures import unavailable, unstorable
 from governance.db.lane import PLANS, Lane
 from governance.settings import Database
 
@@ -83,6 +83,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
     Raises:
         DatabaseUnavailable: the database could not be reached, or broke off.
+        BadInput: a value that the database can neither hold nor look for.
     """
     try:
         with Session(engine, expire_on_commit=False) as session:
@@ -90,6 +91,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
             session.commit()
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise unavailable(error) from error
+    except DataError as error:
+        raise unstorable() from error
 
 
 @contextmanager
@@ -101,6 +104,7 @@ def reading(engine: Engine) -> Iterator[Session]:
 
     Raises:
         DatabaseUnavailable: the database could not be reached, or broke off.
+        BadInput: a value that the database can neither hold nor look for.
     """
     alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
     try:
@@ -111,3 +115,5 @@ def reading(engine: Engine) -> Iterator[Session]:
             yield session
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise unavailable(error) from error
+    except DataError as error:
+        raise unstorable() from error

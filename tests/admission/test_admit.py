@@ -259,6 +259,11 @@ def test_a_freeze_denies_with_the_time_at_which_it_ends(hospital: Hospital) -> N
 def test_a_controllers_pod_within_what_was_admitted_passes_a_freeze(hospital: Hospital) -> None:
     made = create(training(2))
     hospital.ask(made)
+    unit = made.declaration.unit if made.declaration else ResourceList()
+    owner = Owner("apps/deployments", made.name, made.object_uid)
+    counted = ResourceList({"count/pods": 1})  # rises with each pod: no template foretells it
+    declared = Declaration("core/pods", 1, unit, fixed=counted, template="t1")
+    pod = create(declared, name="its", kind="core/pods", owner=owner, controller_made=True)
     with transaction(hospital.engine) as session:
         root = session.scalars(select(Node).where(col(Node.depth) == 0)).one()
         now = clock.now()
@@ -268,8 +273,25 @@ def test_a_controllers_pod_within_what_was_admitted_passes_a_freeze(hospital: Ho
                 ends_at=now + timedelta(hours=1),
             )
         )  # fmt: skip
+    assert hospital.ask(pod).allowed
+    assert not hospital.ask(replace(pod, uid="by-hand", object_uid="by-hand", controller_made=False)).allowed
     assert hospital.ask(scale(made, 2, controller_made=True)).allowed
     assert not hospital.ask(scale(made, 3, controller_made=True)).allowed
+
+
+def test_a_controllers_pod_is_refused_where_a_limit_on_pods_is_reached(hospital: Hospital) -> None:
+    made = create(training(2))
+    hospital.ask(made)
+    unit = made.declaration.unit if made.declaration else ResourceList()
+    pod = create(
+        Declaration("core/pods", 1, unit, fixed=ResourceList({"count/pods": 1}), template="t1"),
+        name="its", kind="core/pods", owner=Owner("apps/deployments", made.name, made.object_uid), controller_made=True,
+    )  # fmt: skip
+    with transaction(hospital.engine) as session:
+        root = session.scalars(select(Node).where(col(Node.depth) == 0)).one()
+        session.add(Usage(node_id=root.id, resource="count/pods", depth=0, hard=0))
+    refused = hospital.ask(pod)
+    assert "count/pods: requested 1, used 0, limit 0 of st-elisabeth" in refused.sentences[0]
 
 
 def test_a_pod_that_a_person_writes_below_an_owner_pays_for_itself(hospital: Hospital) -> None:

@@ -4,6 +4,7 @@ from sqlmodel import col
 
 from governance.db.session import make_engine, reading, transaction
 from governance.db.tables import Counter
+from governance.errors import BadInput
 from governance.settings import Database
 
 
@@ -46,3 +47,12 @@ def test_a_transaction_after_a_read_still_ends_as_one(engine: Engine) -> None:
         lose()
     with reading(engine) as session:
         assert session.execute(select(col(Counter.name))).all() == []
+
+
+@pytest.mark.real
+def test_what_cannot_be_stored_is_bad_input_not_a_failure(one_connection: Engine) -> None:
+    wanted = select(col(Counter.name)).where(col(Counter.name) == "a\x00b")
+    for unit_of_work in (reading, transaction):
+        with pytest.raises(BadInput, match="NUL"), unit_of_work(one_connection) as session:
+            session.execute(wanted)
+    one_connection.dispose()
