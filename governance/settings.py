@@ -36,10 +36,12 @@ class Database(_Group):
 class Policy(_Group):
     """Which engine evaluates the Rego policies."""
 
-    engine: Literal["embedded", "opa"] = "embedded"
-    """`embedded` runs in this process; `opa` asks an OPA over its REST API."""
+    engine: Literal["embedded", "opa", "wasm"] = "embedded"
+    """`embedded` and `wasm` run in this process, `wasm` as OPA compiled them; `opa` asks an OPA over its REST API."""
     directory: Path | None = None
     """A folder of policies instead of those that come with this version."""
+    bundle: Path | None = None
+    """What `governance policy build` made of these policies, for `wasm`."""
     opa_url: str = "http://127.0.0.1:8181"
     """Where that OPA listens."""
     opa_token: SecretStr | None = None

@@ -24,6 +24,7 @@ _MODULES = {  # command: the module that holds it; where the names differ, it is
     "decisions": "decisions",
     "audit": "audit",
     "token": "token",
+    "policy": "policy",
     "login": "signin",
     "logout": "signin",
     "whoami": "signin",

@@ -1,1 +1,1 @@
-"""Rego policies behind one port: OPA, or embedded."""
+"""Rego policies behind one port: OPA, embedded, or compiled by OPA."""

@@ -60,7 +60,7 @@ class Embedded:
         return self._policies.rules
 
     def evaluate(self, document: Mapping[str, Any]) -> Evaluation:
-        turn = self._workers.submit(self._run, question.encode(document))
+        turn = self._workers.submit(self._run, question.encode(document).decode())
         try:
             raw = turn.result(self._timeout_s)
         except TimeoutError:

@@ -55,7 +55,10 @@ class Rule:
 
 
 class PolicyEngine(Protocol):
-    """The port. Implementations: `policy.embedded` (regopy) and `policy.opa` (opa-python-client)."""
+    """The port.
+
+    Implementations: `policy.embedded` (regopy), `policy.wasm` (wasmtime), `policy.opa` (opa-python-client).
+    """
 
     @property
     def digest(self) -> str:

@@ -140,10 +140,10 @@ class Opa:
         return self._policies.rules
 
     def evaluate(self, document: Mapping[str, Any]) -> Evaluation:
-        question.encode(document)
+        written = orjson.Fragment(question.encode(document))
         ends = time.monotonic() + self._timeout_s
         self._verify(ends)
-        body = self._ask(ends, lambda client: client.query_rule(dict(document), bundle.ENTRYPOINT))
+        body = self._ask(ends, lambda client: client.query_rule(written, bundle.ENTRYPOINT))
         if not isinstance(body, dict) or "result" not in body:
             raise PolicyUnavailable("OPA answers nothing: the policies are not loaded.", remedy=_REMEDY)
         return answer.parse(body["result"], self.rules)

@@ -16,8 +16,8 @@ from governance.errors import PolicyUnavailable
 DOCUMENT_BYTES_MAX = 256 * 1024
 
 
-def encode(document: Mapping[str, Any]) -> str:
-    """The document as JSON text.
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON text in UTF-8.
 
     Raises:
         PolicyUnavailable: it cannot be put to an engine as it is.
@@ -31,7 +31,7 @@ def encode(document: Mapping[str, Any]) -> str:
         raise _refused(f"is {len(written)} bytes long, and at most {DOCUMENT_BYTES_MAX} are evaluated")
     if _has_fraction(document):
         raise _refused("holds a fraction")
-    return written.decode()
+    return written
 
 
 _PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
