@@ -15,12 +15,13 @@ from sqlalchemy import make_url
 
 from benchmarks import creates, hospital, stages, tables
 from benchmarks.figures import ROUNDS_MIN
-from benchmarks.ground import WITH, control_plane, stores
+from benchmarks.ground import OPA, WASM, control_plane, stores
 from governance import logs
 from governance.bootstrap import Parts, build
 from governance.settings import Database, Policy, Settings
 from tests.parts import opa as opas
 from tests.parts import postgres as databases
+from tests.parts import wasm
 from tests.parts.line import line
 
 CREATES_SECONDS_MAX = 180.0
@@ -43,7 +44,9 @@ QUICK = Effort(rounds=ROUNDS_MIN, alone=60, together=96, admissions=40)
 def run(effort: Effort, folder: Path) -> str:
     """Measure everything, with data and logs in `folder`, and give the report."""
     with stores(folder) as (database, opa):
-        with control_plane(folder, database, opa) as client:
+        bundle = wasm.built(folder)
+        policies = {OPA: Policy(engine="opa", opa_url=opa.url), WASM: Policy(engine="wasm", bundle=bundle)}
+        with control_plane(folder, database, policies) as client:
             made = creates.measure(
                 client,
                 rounds=effort.rounds,
@@ -51,30 +54,23 @@ def run(effort: Effort, folder: Path) -> str:
                 together=effort.together,
                 seconds_max=CREATES_SECONDS_MAX,
             )
-        installations = _installations(folder, database, opa)
+        installations = {
+            "PostgreSQL and OPA": _installation(Database(url=database.create_database()), policies[OPA]),
+            "PostgreSQL and Wasm": _installation(Database(url=database.create_database()), policies[WASM]),
+            "SQLite and regopy": _installation(Database(url=f"sqlite:///{folder}/ledger.db"), Policy()),
+        }
         taken = stages.measure(
             installations, rounds=effort.rounds, count=effort.admissions, seconds_max=STAGES_SECONDS_MAX
         )
         trips = _round_trips(database, opa)
         for parts in installations.values():
             parts.engine.dispose()
-    return "\n\n".join((_machine(len(made.per_second[WITH])), tables.creates(made), tables.stages(taken), trips))
-
-
-def _installations(folder: Path, database: databases.Postgres, opa: opas.Opa) -> dict[str, Parts]:
-    return {
-        "PostgreSQL and OPA": _installation(Database(url=database.create_database()), _opa(opa.url)),
-        "SQLite and regopy": _installation(Database(url=f"sqlite:///{folder}/ledger.db"), Policy()),
-    }
+    return "\n\n".join((_machine(len(made.per_second[OPA])), tables.creates(made), tables.stages(taken), trips))
 
 
 def _installation(database: Database, policy: Policy) -> Parts:
     hospital.found(database)
     return build(Settings(database=database, policy=policy))
-
-
-def _opa(url: str) -> Policy:
-    return Policy(engine="opa", opa_url=url)
 
 
 def _round_trips(database: databases.Postgres, opa: opas.Opa) -> str:
@@ -83,7 +79,8 @@ def _round_trips(database: databases.Postgres, opa: opas.Opa) -> str:
     hospital.found(Database(url=url.render_as_string(hide_password=False)))
     with line(database.port) as to_database, line(urlsplit(opa.url).port or 0) as to_policy:
         near = url.set(port=to_database.port).render_as_string(hide_password=False)
-        parts = build(Settings(database=Database(url=near), policy=_opa(f"http://127.0.0.1:{to_policy.port}")))
+        policy = Policy(engine="opa", opa_url=f"http://127.0.0.1:{to_policy.port}")
+        parts = build(Settings(database=Database(url=near), policy=policy))
         stages.admit_all(parts, "warm", 10)  # connects, and prepares its statements
         before = to_database.round_trips, to_policy.round_trips
         count = 100

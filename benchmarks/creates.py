@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from benchmarks.figures import ROUNDS_MIN, Samples
-from benchmarks.ground import FLOOR, WITH, WITHOUT, Client
+from benchmarks.ground import WAYS, Client
 
-WAYS = (WITHOUT, FLOOR, WITH)
 CLIENTS = 16
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from benchmarks import hospital
 from benchmarks.client import pod
 from benchmarks.figures import Samples
 from benchmarks.hospital import CLUSTER, NAMESPACE, ROOT
-from governance.settings import Database
+from governance.settings import Database, Policy
 from tests.e2e.service import Service, configure
 from tests.parts import cluster as clusters
 from tests.parts import opa as opas
@@ -25,8 +25,9 @@ from tests.parts.process import answers, free_port, running, wait_until
 from webhooks.kubernetes.install import Installation, manifests
 
 USER = "okafor"
-WITHOUT, FLOOR, WITH = "no webhook", "no-op webhook", "governance"
-NAMESPACES = {WITHOUT: "unasked", FLOOR: "asked-in-vain", WITH: NAMESPACE}
+WITHOUT, FLOOR, OPA, WASM = "no webhook", "no-op webhook", "governance, OPA", "governance, Wasm"
+WAYS = (WITHOUT, FLOOR, OPA, WASM)
+NAMESPACES = {WITHOUT: "unasked", FLOOR: "asked-in-vain", OPA: NAMESPACE, WASM: "ct-training-wasm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +66,46 @@ def stores(folder: Path) -> Iterator[tuple[databases.Postgres, opas.Opa]]:
 
 
 @contextmanager
-def control_plane(folder: Path, database: databases.Postgres, opa: opas.Opa) -> Iterator[Client]:
-    """An API server that asks nobody, an endpoint that always allows, or this service, by namespace; and its client."""
-    settings = Database(url=database.create_database())
-    hospital.found(settings)
+def control_plane(folder: Path, database: databases.Postgres, policies: Mapping[str, Policy]) -> Iterator[Client]:
+    """An API server that asks nobody, an endpoint that always allows, or this service, by namespace; and its client.
+
+    Args:
+        policies: by way that asks this service, how it evaluates; each is a service and a database of its own.
+    """
     with ExitStack() as stack:
         kubernetes = stack.enter_context(clusters.start(folder / "cluster", nodes=0))
-        service = configure(
-            folder,
-            {
-                "GOVERNANCE_DATABASE__URL": settings.url,
-                "GOVERNANCE_POLICY__ENGINE": "opa",
-                "GOVERNANCE_POLICY__OPA_URL": opa.url,
-                "GOVERNANCE_OIDC__ISSUER": "https://sign-in.example",  # nobody signs in
-                "GOVERNANCE_OIDC__CLIENT_ID": "governance",
-                "GOVERNANCE_CLUSTERS": json.dumps({CLUSTER: str(kubernetes.kubeconfigs[clusters.ADMIN])}),
-            },
-        )
-        stack.callback(service.stop)
-        service.run("serve")
+        services = {way: _service(folder / way, database, kubernetes, policy) for way, policy in policies.items()}
+        for service in services.values():
+            stack.callback(service.stop)
+            service.run("serve")
         floor = stack.enter_context(_floor(folder, service))
         # Without controllers nobody fills the aggregated roles (edit and its like).
         kubernetes.kubectl("create", "clusterrole", "pods", "--verb=create", "--resource=pods")
         for namespace in NAMESPACES.values():
             kubernetes.kubectl("create", "namespace", namespace)
             kubernetes.may(USER, "pods", namespace)
-        _register(kubernetes, service, {WITH: service.webhook_url, FLOOR: floor})
+        for way, service in services.items():
+            _register(kubernetes, way, service.webhook_url, service)
+        _register(kubernetes, FLOOR, floor, service)
+        for way in WAYS:
+            wait_until(partial(_is_in_force, kubernetes, way), f"{way} in force")
         yield stack.enter_context(_client(kubernetes))
+
+
+def _service(folder: Path, database: databases.Postgres, kubernetes: clusters.Cluster, policy: Policy) -> Service:
+    settings = Database(url=database.create_database())
+    hospital.found(settings)
+    folder.mkdir()
+    return configure(
+        folder,
+        {
+            "GOVERNANCE_DATABASE__URL": settings.url,
+            "GOVERNANCE_POLICY": policy.model_dump_json(exclude_unset=True),
+            "GOVERNANCE_OIDC__ISSUER": "https://sign-in.example",  # nobody signs in
+            "GOVERNANCE_OIDC__CLIENT_ID": "governance",
+            "GOVERNANCE_CLUSTERS": json.dumps({CLUSTER: str(kubernetes.kubeconfigs[clusters.ADMIN])}),
+        },
+    )
 
 
 @contextmanager
@@ -102,18 +116,15 @@ def _floor(folder: Path, service: Service) -> Iterator[str]:
         yield f"https://127.0.0.1:{port}"
 
 
-def _register(kubernetes: clusters.Cluster, service: Service, urls: dict[str, str]) -> None:
-    """Register both as `governance install kubernetes` does, each for its own namespace alone."""
+def _register(kubernetes: clusters.Cluster, way: str, url: str, service: Service) -> None:
+    """Register as `governance install kubernetes` does, for the way's own namespace alone."""
     authority = service.certificates.authority.read_bytes()
-    for way, url in urls.items():
-        made = manifests(Installation(CLUSTER, url, authority, pods="strict"))[-1]
-        made["metadata"]["name"] = NAMESPACES[way]
-        for webhook in made["webhooks"]:
-            webhook["name"] = f"{NAMESPACES[way]}.governance.io"
-            webhook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACES[way]}}
-        kubernetes.apply(made)
-    for way in NAMESPACES:
-        wait_until(partial(_is_in_force, kubernetes, way), f"{way} in force")
+    made = manifests(Installation(CLUSTER, url, authority, pods="strict"))[-1]
+    made["metadata"]["name"] = NAMESPACES[way]
+    for webhook in made["webhooks"]:
+        webhook["name"] = f"{NAMESPACES[way]}.governance.io"
+        webhook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACES[way]}}
+    kubernetes.apply(made)
 
 
 def _is_in_force(kubernetes: clusters.Cluster, way: str) -> bool:

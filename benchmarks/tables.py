@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.creates import CLIENTS, WAYS, Creates
+from benchmarks.creates import CLIENTS, Creates
 from benchmarks.figures import Figure, Samples, difference, mean, median, percentile_99, pooled, ratio
-from benchmarks.ground import FLOOR, WITH, WITHOUT
+from benchmarks.ground import FLOOR, OPA, WASM, WAYS, WITHOUT
 from benchmarks.stages import STAGES, WHOLE
 
 _MS = 1000
+_PAIRS = ((FLOOR, WITHOUT), (OPA, WITHOUT), (OPA, FLOOR), (WASM, WITHOUT), (WASM, FLOOR))
 
 
 def creates(found: Creates) -> str:
@@ -26,7 +27,7 @@ def creates(found: Creates) -> str:
             *(_ratio(ratio(latency[over], latency[under], at)) for at in (median, percentile_99)),
             _ratio(ratio(speed[over], speed[under], mean)),
         ]
-        for over, under in ((FLOOR, WITHOUT), (WITH, WITHOUT), (WITH, FLOOR))
+        for over, under in _PAIRS
     ]
     added = [
         [
@@ -34,7 +35,7 @@ def creates(found: Creates) -> str:
             *(_ms(difference(latency[over], latency[under], at)) for at in (median, percentile_99)),
             "",
         ]
-        for over, under in ((WITH, WITHOUT), (WITH, FLOOR))
+        for over, under in _PAIRS
     ]
     return _aligned([head, *rows, *ratios, *added])
 

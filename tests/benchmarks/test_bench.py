@@ -14,7 +14,8 @@ def test_the_bench_runs_and_an_admission_takes_two_round_trips_to_the_database_a
     tmp_path: Path,
 ) -> None:
     report = run(TINY, tmp_path)
-    assert "governance / no-op webhook" in report
+    assert "governance, OPA / no-op webhook" in report
+    assert "governance, Wasm / no-op webhook" in report
     assert all(stage in report for stage in STAGES)
     counted = re.search(r"([\d.]+) to PostgreSQL, ([\d.]+) to OPA", report)
     assert counted is not None
