@@ -26,6 +26,9 @@ _HOST = """
   (func (export "opa_json_parse") (param i32 i32) (result i32) i32.const 0)
   (func (export "opa_heap_ptr_get") (result i32) i32.const 2048)
 """
+_NOTHING = json.dumps([{"result": {"violations": [], "warnings": [], "approvals": [], "checks": []}}])
+_ONCE = """(if (i32.eqz (i32.load (i32.const 512))) (then (i32.store (i32.const 512) (i32.const 1)) unreachable))
+  i32.const 64"""
 _EVAL = '(func (export "opa_eval") (param i32 i32 i32 i32 i32 i32 i32) (result i32) {})'
 
 
@@ -107,8 +110,9 @@ class TestAnEvaluationThatFails:
             ("i32.const 64", '(data (i32.const 64) "{}")'),
             ("i32.const 64", '(data (i32.const 64) "[{\\"result\\": 1e400}]")'),
             ("i32.const 64", '(data (i32.const 64) "[]")'),
+            (_ONCE, f"(data (i32.const 64) {json.dumps(_NOTHING)})"),
         ],
-        ids=["trap", "abort", "beyond its memory", "no JSON", "no list", "no number", "undefined"],
+        ids=["trap", "abort", "beyond its memory", "no JSON", "no list", "no number", "undefined", "state left behind"],
     )
     def test_is_no_answer(self, tmp_path: Path, evaluation: str, more: str) -> None:
         failing = engine(packed(tmp_path / "policies.tar.gz", module(evaluation, more)))
@@ -120,6 +124,16 @@ class TestAnEvaluationThatFails:
         endless = engine(packed(tmp_path / "policies.tar.gz", module("(loop $l (br $l)) i32.const 0")), timeout_ms=50)
         with pytest.raises(PolicyUnavailable, match=r"not evaluated within 0\.05 s"):
             endless.evaluate(sample())
+
+    def test_the_time_of_one_begins_when_it_begins(self, tmp_path: Path) -> None:
+        path = packed(
+            tmp_path / "policies.tar.gz", module("i32.const 64", f"(data (i32.const 64) {json.dumps(_NOTHING)})")
+        )
+        idle = engine(path, timeout_ms=60_000)
+        for _ in range(2):
+            assert idle.evaluate(sample()).checks == frozenset()
+            for _ in range(100):
+                idle._engine.increment_epoch()
 
     def test_one_that_takes_all_memory_is_ended(self, tmp_path: Path) -> None:
         grow = "(if (i32.eq (memory.grow (i32.const 4096)) (i32.const -1)) (then unreachable)) i32.const 0"
