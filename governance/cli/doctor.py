@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import typer
 
 from governance import clock
-from governance.cli.checks import clusters, parts, records
 from governance.cli.checks.model import Check
 from governance.cli.exits import INVALID, Failed
 from governance.cli.output import Format, Output, show_json, show_table
@@ -33,6 +32,8 @@ def doctor(output: Output = Format.TABLE) -> None:
 
 def examine() -> Iterator[Check]:
     """Look at everything; what cannot be looked at without something else that is wrong is left out."""
+    from governance.cli.checks import clusters, parts, records  # the whole service, which no help page should wait for
+
     settings, check = parts.settings_check()
     yield check
     if settings is None:

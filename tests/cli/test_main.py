@@ -86,9 +86,10 @@ def test_a_failure_that_nobody_foresaw_shows_no_traceback_and_no_secret(shell: S
     assert ended.err == "Something went wrong on our side (NoSuchModuleError).\n"
 
 
-def test_help_loads_no_server_and_no_database() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["quota", "--help"], ["doctor", "--help"]])
+def test_help_loads_no_server_and_no_database(words: list[str]) -> None:
     code = (
-        "import sys; sys.argv=['governance','quota','--help']\n"
+        f"import sys; sys.argv={['governance', *words]}\n"
         "from governance.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
