@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,8 +19,6 @@ from governance.admission.tables import DecisionRow
 from governance.change import decide as changes
 from governance.change.model import AS_ASKED, Terms
 from governance.change.submit import submit
-from governance.configuration.apply import Applier, apply
-from governance.configuration.model import SourceFile
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node, Person
 from governance.policy.embedded import Embedded
@@ -30,8 +27,9 @@ from governance.quota.model import Declaration
 from governance.quota.tables import Cluster, Usage
 from governance.settings import Policy
 from governance.units import ResourceList
+from tests.configuration.manifests import apply_example
+from tests.databases import begin
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "hospital"
 CLUSTER = "imaging-onprem-1"
 GPU = "requests.nvidia.com/gpu"
 
@@ -82,8 +80,7 @@ def policy() -> Embedded:
 
 @pytest.fixture
 def hospital(engine: Engine, policy: Embedded) -> Hospital:
-    files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
-    apply(engine, files, Applier(None, "test"), clock.now())
+    begin(engine, apply_example)
     live: dict[str, Declaration] = {}
     admission = Admission(engine, policy, "https://governance.example", lambda request, _: live.get(request.object_uid))
     made = Hospital(engine, admission, live)

@@ -40,7 +40,7 @@ def rows_read(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("known", [False, True], ids=["before any statistics", "with statistics"])
 def test_facts_look_at_few_rows_of_a_growing_table(
     hospital: Hospital, known: bool, monkeypatch: pytest.MonkeyPatch

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,15 +14,14 @@ from sqlalchemy import Engine
 
 from governance import clock
 from governance.api import audit, changes, clusters, configuration, decisions, ground, quota, tokens
-from governance.bootstrap import metadata
-from governance.configuration.apply import Applier, apply
-from governance.db.session import make_engine, transaction
+from governance.db.session import transaction
 from governance.http.ground import mount_ground
 from governance.identity import tokens as token_rows
 from governance.identity.model import EVERY_SCOPE
 from governance.identity.people import person_by_name
-from governance.settings import Database, Settings
-from tests.configuration.manifests import example
+from governance.settings import Settings
+from tests.configuration.manifests import apply_example
+from tests.databases import begin
 from tests.http.site import listening
 
 PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "deployer")
@@ -70,30 +64,19 @@ def token_of(engine: Engine, person: str, scopes: tuple[str, ...] = EVERY_SCOPE)
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def api(sqlite: Engine) -> Iterator[Api]:
     """With the example hospital applied."""
-    yield from serve_example(tmp_path)
+    yield from serve_example(sqlite)
 
 
-def serve_example(folder: Path, settings: Settings | None = None) -> Iterator[Api]:
-    """Serve the API of the example hospital, on a database in this folder."""
-    file, tokens_by_person = _built()
-    shutil.copy(file, folder / "api.db")
-    engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
+def serve_example(engine: Engine, settings: Settings | None = None) -> Iterator[Api]:
+    """Serve the API of the example hospital, on an empty database."""
+    tokens_by_person = begin(engine, _with_tokens)
     app = new_app(engine, settings)
     with listening(app) as url:
         yield Api(url, app, engine, dict(tokens_by_person))
-    engine.dispose()
 
 
-@cache
-def _built() -> tuple[Path, dict[str, str]]:
-    """The hospital's database, built once and copied for each test: the tests would spend most of their time on it."""
-    folder = Path(tempfile.mkdtemp(prefix="governance-tests-"))
-    atexit.register(shutil.rmtree, folder)
-    engine = make_engine(Database(url=f"sqlite:///{folder}/api.db"))
-    metadata.create_all(engine)
-    apply(engine, example(), Applier(None, "test"), clock.now())
-    made = {person: token_of(engine, person) for person in PEOPLE}
-    engine.dispose()  # the last connection writes everything from the log into the file
-    return folder / "api.db", made
+def _with_tokens(engine: Engine) -> dict[str, str]:
+    apply_example(engine)
+    return {person: token_of(engine, person) for person in PEOPLE}

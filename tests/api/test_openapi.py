@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.api.conftest import Api, serve_example, token_of
 from tests.api.rows import deny
@@ -27,12 +28,12 @@ REFUSES_MORE_THAN_A_SCHEMA_CAN_SAY = {
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def api(sqlite: Engine) -> Iterator[Api]:
     """The example hospital with an identity provider."""
     rates = {"sign_in_requests_per_minute": OFTEN, "wrong_tokens_per_minute": OFTEN}
     with issuer.running() as provider:
         oidc = {"issuer": provider.url, "client_id": issuer.CLIENT, "device_client_id": "governance-cli"}
-        yield from serve_example(tmp_path, demo(web=rates, oidc=oidc))
+        yield from serve_example(sqlite, demo(web=rates, oidc=oidc))
 
 
 def configuration(api: Api, person: str) -> str:

@@ -3,20 +3,20 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from joserfc.jwk import ECKey
+from sqlalchemy import Engine
 from sqlmodel import select
 
 from governance.api import ground
 from governance.audit.tables import AuditEvent
 from governance.db.session import reading
 from governance.identity.tables import ApiToken, SpentIdToken
-from governance.settings import Database, Settings
+from governance.settings import Settings
 from governance.web import signin
 from tests.http.site import Site, as_cookie, demo, production, serving
 from tests.identity import issuer, organisation
@@ -32,10 +32,8 @@ def provider() -> Iterator[issuer.Issuer]:
 
 
 @pytest.fixture
-def hospital(tmp_path: Path) -> Iterator[organisation.Hospital]:
-    built = organisation.build(Database(url=f"sqlite:///{tmp_path}/site.db"))
-    yield built
-    built.engine.dispose()
+def hospital(sqlite: Engine) -> organisation.Hospital:
+    return organisation.build(sqlite)
 
 
 @pytest.fixture

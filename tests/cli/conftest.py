@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from governance.cli.main import main
 from tests.api.conftest import Api, serve_example
@@ -51,6 +52,6 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def api(sqlite: Engine) -> Iterator[Api]:
     """The API of the example hospital."""
-    yield from serve_example(tmp_path)
+    yield from serve_example(sqlite)

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import Engine
 
+from governance import clock
+from governance.bootstrap import metadata
+from governance.configuration.apply import Applier, apply
 from governance.configuration.model import SourceFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hospital"
@@ -71,3 +75,9 @@ def text(content: str, name: str = "a.yaml") -> SourceFile:
 def example() -> list[SourceFile]:
     """The files of the example hospital."""
     return [SourceFile(path.name, path.read_bytes()) for path in sorted(EXAMPLE.iterdir())]
+
+
+def apply_example(engine: Engine) -> None:
+    """The example hospital in force, in an empty database."""
+    metadata.create_all(engine)
+    apply(engine, example(), Applier(None, "test"), clock.now())

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import pytest
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
+from sqlalchemy import Engine
 
 from governance.errors import Conflict, DatabaseUnavailable
 from governance.http.permissions import public, requires
 from governance.identity.model import Permission, Principal
-from governance.settings import Database, Settings
+from governance.settings import Settings
 from governance.web import signin
+from tests import databases
 from tests.http.site import Site, demo, serving
 from tests.identity import organisation
 
@@ -29,9 +30,9 @@ class Wish(BaseModel):
 
 
 @pytest.fixture
-def hospital(tmp_path: Path) -> Iterator[organisation.Hospital]:
+def hospital(sqlite: Engine) -> organisation.Hospital:
     """A small hospital of the test's own."""
-    yield from _hospital(tmp_path)
+    return organisation.build(sqlite)
 
 
 @pytest.fixture
@@ -42,17 +43,10 @@ def own_site(hospital: organisation.Hospital) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site() -> Iterator[Site]:
     """The demo's sign-in, and a few routes that do what routes do."""
-    for hospital in _hospital(tmp_path_factory.mktemp("site")):
-        with serving(hospital, DEMO, mount) as one:
-            yield one
-
-
-def _hospital(folder: Path) -> Iterator[organisation.Hospital]:
-    built = organisation.build(Database(url=f"sqlite:///{folder}/site.db"))
-    yield built
-    built.engine.dispose()
+    with databases.empty() as engine, serving(organisation.build(engine), DEMO, mount) as one:
+        yield one
 
 
 def mount(app: FastAPI, settings: Settings) -> None:

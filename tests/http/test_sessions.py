@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import select
 
 from governance import clock
 from governance.db.session import reading, transaction
 from governance.http import sessions
 from governance.identity.tables import SpentIdToken, WebSession
-from governance.settings import Database
 from tests.http.site import demo, production
 from tests.identity import organisation
 from tests.identity.organisation import Hospital, statements
@@ -21,11 +20,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def hospital(database: Database) -> Iterator[Hospital]:
+def hospital(engine: Engine) -> Hospital:
     """A small hospital, on SQLite and on PostgreSQL."""
-    built = organisation.build(database)
-    yield built
-    built.engine.dispose()
+    return organisation.build(engine)
 
 
 def open_one(hospital: Hospital, replaces: str | None = None) -> str:

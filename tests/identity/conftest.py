@@ -3,17 +3,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine
 
-from governance.settings import Database
 from tests.identity import issuer, organisation
 
 
 @pytest.fixture
-def hospital(database: Database) -> Iterator[organisation.Hospital]:
+def hospital(engine: Engine) -> organisation.Hospital:
     """A small hospital, on SQLite and on PostgreSQL."""
-    built = organisation.build(database)
-    yield built
-    built.engine.dispose()
+    return organisation.build(engine)
 
 
 @pytest.fixture(scope="module")

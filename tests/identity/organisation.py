@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, event
+from sqlmodel import select
 
 from governance.db.base import metadata
-from governance.db.session import make_engine, transaction
+from governance.db.session import reading, transaction
 from governance.identity.tables import GroupMember, Node, Person, PersonIdentity, RoleBinding
-from governance.settings import Database
+from tests.databases import begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,16 @@ class Hospital:
     people: dict[str, Person]
 
 
-def build(database: Database) -> Hospital:
+def build(engine: Engine) -> Hospital:
     """The hospital, in an empty database."""
-    engine = make_engine(database)
+    begin(engine, _write)
+    with reading(engine) as session:
+        nodes, people = session.exec(select(Node)).all(), session.exec(select(Person)).all()
+        session.expunge_all()
+    return Hospital(engine, {one.name: one for one in nodes}, {one.name: one for one in people})
+
+
+def _write(engine: Engine) -> None:
     metadata.create_all(engine)
     clinic = Node(kind="department", name="clinic", title="Clinic")
     radiology = Node(kind="department", name="radiology", title="Radiology", parent_id=clinic.id, depth=1)
@@ -47,7 +55,6 @@ def build(database: Database) -> Hospital:
         for name, person in people.items():
             session.add(PersonIdentity(provider="oidc", subject=f"{name}@x.org", person_id=person.id))
             session.add(PersonIdentity(provider="kubernetes", subject=name, person_id=person.id))
-    return Hospital(engine, nodes, people)
 
 
 @contextmanager

@@ -7,31 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from functools import cache
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy import Engine, update
-from sqlmodel import Session, col, select
+from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from governance import clock
 from governance.admission.admit import admit
 from governance.admission.judge import Admission
 from governance.admission.model import Decision
 from governance.change.tables import ChangeRequest
-from governance.configuration.apply import Applier, apply
-from governance.configuration.model import SourceFile
 from governance.db.session import reading, transaction
 from governance.http.ground import mount_ground
 from governance.policy.factory import make_policy_engine
 from governance.policy.model import PolicyEngine
-from governance.quota.tables import Cluster
 from governance.settings import Policy, Settings
 from governance.web.mount import mount_pages
-from tests.admission.conftest import create, scale, training
+from tests.admission.conftest import create, scale, set_mode, training
+from tests.configuration.manifests import apply_example
+from tests.databases import begin
 from tests.http.site import listening
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "hospital"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _VERSION = re.compile(r'name="version" value="(\d+)"')
 
@@ -123,7 +121,7 @@ def in_a_week() -> str:
 @contextmanager
 def serve(engine: Engine, policy: PolicyEngine) -> Iterator[Live]:
     """Serve the pages on an empty database, after the example hospital was applied and one scale was denied."""
-    admission, denied = _story(engine, policy)
+    denied, admission = begin(engine, _scale_denied), _admission(engine, policy)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     with listening(app) as url:
         settings = Settings(environment="demo", web={"public_url": url})  # type: ignore[arg-type]  # pydantic checks it
@@ -137,21 +135,20 @@ def serve(engine: Engine, policy: PolicyEngine) -> Iterator[Live]:
                 client.close()
 
 
+@cache
 def embedded() -> PolicyEngine:
-    """The default policy engine."""
+    """The default policy engine, its policies compiled once."""
     return make_policy_engine(Policy())
 
 
-def _story(engine: Engine, policy: PolicyEngine) -> tuple[Admission, Decision]:
-    files = [SourceFile(one.name, one.read_bytes()) for one in sorted(EXAMPLES.iterdir())]
-    apply(engine, files, Applier(None, "setup"), clock.now())
+def _scale_denied(engine: Engine) -> Decision:
+    apply_example(engine)
     with transaction(engine) as session:
-        _enforce(session)
-    admission = Admission(engine, policy, "http://127.0.0.1", lambda _request, _before: None)
-    train = create(training(10))
+        set_mode(session, "enforce")
+    admission, train = _admission(engine, embedded()), create(training(10))
     admit(admission, train)
-    return admission, admit(admission, scale(train, 18))
+    return admit(admission, scale(train, 18))
 
 
-def _enforce(session: Session) -> None:
-    session.connection().execute(update(Cluster).values(mode="enforce"))
+def _admission(engine: Engine, policy: PolicyEngine) -> Admission:
+    return Admission(engine, policy, "http://127.0.0.1", lambda _request, _before: None)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -11,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from sqlmodel import select
 
 from governance.audit.tables import AuditEvent
@@ -18,7 +18,6 @@ from governance.db.session import reading, transaction
 from governance.errors import BadInput
 from governance.http.sessions import SIGN_IN_LASTS
 from governance.identity.tables import WebSession
-from governance.settings import Database
 from governance.web import signin
 from tests.http.conftest import mount
 from tests.http.site import Site, as_cookie, cookies_of, csrf, demo, production, serving
@@ -36,10 +35,8 @@ def provider() -> Iterator[issuer.Issuer]:
 
 
 @pytest.fixture
-def hospital(tmp_path: Path) -> Iterator[organisation.Hospital]:
-    built = organisation.build(Database(url=f"sqlite:///{tmp_path}/site.db"))
-    yield built
-    built.engine.dispose()
+def hospital(sqlite: Engine) -> organisation.Hospital:
+    return organisation.build(sqlite)
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from governance import clock as wall
 from governance.api import ground
-from governance.settings import Database, Oidc, Settings
+from governance.settings import Oidc, Settings
 from tests.http.conftest import mount as mount_pages
 from tests.http.site import Site, as_cookie, production, serving
 from tests.identity import organisation
@@ -37,8 +37,8 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[oidc.Oidc]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, provider: oidc.Oidc) -> Iterator[Site]:
-    hospital = organisation.build(Database(url=f"sqlite:///{tmp_path}/site.db"))
+def site(sqlite: Engine, provider: oidc.Oidc) -> Iterator[Site]:
+    hospital = organisation.build(sqlite)
     settings = Oidc(
         issuer=provider.issuer,
         client_id=provider.client_id,
