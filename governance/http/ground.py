@@ -16,17 +16,12 @@ from governance.settings import Settings
 
 
 def mount_ground(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clock = wall.now) -> None:
-    """Make an app safe to mount routes on. They find `engine`, `settings`, `clock`, `rates` and `oidc` in
-    `request.app.state`.
+    """Make an app safe to mount routes on.
 
     Raises BadInput if these settings would be unsafe to serve with.
     """
     refuse_unsafe(settings)
-    app.state.engine = engine
-    app.state.settings = settings
-    app.state.clock = clock
-    app.state.rates = Rates(settings.web)
-    app.state.oidc = Provider(settings.oidc, redirect_uri=f"{settings.web.public_url.rstrip('/')}/sign-in/callback")
+    set_state(app, engine, settings, clock=clock)
     problems.install(app)
     # The last one added is the outermost.
     app.add_middleware(SameOrigin, origins=own_origins(settings))
@@ -34,3 +29,12 @@ def mount_ground(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clo
     app.add_middleware(problems.CatchAll)
     app.add_middleware(SafeHeaders, tls=settings.web.public_url.startswith("https://"))
     app.add_middleware(RequestId)
+
+
+def set_state(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clock = wall.now) -> None:
+    """What routes find in `request.app.state`: `engine`, `settings`, `clock`, `rates` and `oidc`."""
+    app.state.engine = engine
+    app.state.settings = settings
+    app.state.clock = clock
+    app.state.rates = Rates(settings.web)
+    app.state.oidc = Provider(settings.oidc, redirect_uri=f"{settings.web.public_url.rstrip('/')}/sign-in/callback")

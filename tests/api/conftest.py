@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -14,17 +15,18 @@ from sqlalchemy import Engine
 
 from governance import clock
 from governance.api import audit, changes, clusters, configuration, decisions, ground, quota, tokens
-from governance.db.session import transaction
-from governance.http.ground import mount_ground
+from governance.db.session import make_engine, transaction
+from governance.http.ground import mount_ground, set_state
 from governance.identity import tokens as token_rows
 from governance.identity.model import EVERY_SCOPE
 from governance.identity.people import person_by_name
-from governance.settings import Settings
+from governance.settings import Database, Settings
 from tests.configuration.manifests import apply_example
 from tests.databases import begin
 from tests.http.site import listening
 
 PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "deployer")
+_DEMO = Settings(environment="demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Api:
 
 def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
-    mount_ground(app, engine, settings or Settings(environment="demo"))
+    mount_ground(app, engine, settings or _DEMO)
     rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
     app.include_router(ground.api(*(room.router for room in rooms)))
     return app
@@ -72,9 +74,19 @@ def api(sqlite: Engine) -> Iterator[Api]:
 def serve_example(engine: Engine, settings: Settings | None = None) -> Iterator[Api]:
     """Serve the API of the example hospital, on an empty database."""
     tokens_by_person = begin(engine, _with_tokens)
-    app = new_app(engine, settings)
+    if settings:
+        app = new_app(engine, settings)
+    else:
+        app = _app()
+        set_state(app, engine, _DEMO)
     with listening(app) as url:
         yield Api(url, app, engine, dict(tokens_by_person))
+
+
+@cache
+def _app() -> FastAPI:
+    """Made once, since that takes longer than most tests; whoever serves it says on which engine."""
+    return new_app(make_engine(Database()), _DEMO)
 
 
 def _with_tokens(engine: Engine) -> dict[str, str]:

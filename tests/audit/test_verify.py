@@ -82,6 +82,7 @@ def test_an_untouched_export_has_no_finding(log: Log) -> None:
     assert (report.events, report.segments, report.last_head, report.compared) == (6, 3, log.heads[-1].head, 3)
 
 
+@pytest.mark.long  # some seven thousand exports, verified one by one
 def test_every_byte_that_is_changed_is_found(log: Log) -> None:
     for place in range(len(log.content)):
         for flip in (0x01, 0x20):  # 0x20 turns a letter into the other case

@@ -18,6 +18,8 @@ from governance.demo.browser import Browser, browser
 from governance.policy.bundle import packaged
 from tests.parts.process import Process, spawn, wait_until
 
+pytestmark = pytest.mark.long  # four whole demos, each with a service and a shell of its own
+
 _END_S = 120
 _HEADROOM = "governance/rules/headroom/headroom.rego"
 _CONDITION = "row.used + row.increase > row.limit + allowance(row)"

@@ -17,11 +17,18 @@ def rules() -> PolicyEngine:
     return live.embedded()
 
 
-@pytest.fixture
-def site(engine: Engine, rules: PolicyEngine) -> Iterator[live.Live]:
-    """The pages on the example hospital, with a denied scale in it."""
-    with live.serve(engine, rules) as served:
+@pytest.fixture(scope="session")
+def pages(rules: PolicyEngine) -> Iterator[live.Pages]:
+    """The pages, served; `site` puts them on a database of the test's own."""
+    with live.serve(rules) as served:
         yield served
+
+
+@pytest.fixture
+def site(pages: live.Pages, engine: Engine, rules: PolicyEngine) -> Iterator[live.Live]:
+    """The pages on the example hospital, with a denied scale in it."""
+    with live.opened(pages, engine, rules) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

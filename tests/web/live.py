@@ -19,11 +19,11 @@ from governance.admission.admit import admit
 from governance.admission.judge import Admission
 from governance.admission.model import Decision
 from governance.change.tables import ChangeRequest
-from governance.db.session import reading, transaction
-from governance.http.ground import mount_ground
+from governance.db.session import make_engine, reading, transaction
+from governance.http.ground import mount_ground, set_state
 from governance.policy.factory import make_policy_engine
 from governance.policy.model import PolicyEngine
-from governance.settings import Policy, Settings
+from governance.settings import Database, Policy, Settings
 from governance.web.mount import mount_pages
 from tests.admission.conftest import create, scale, set_mode, training
 from tests.configuration.manifests import apply_example
@@ -118,21 +118,37 @@ def in_a_week() -> str:
     return (clock.now() + timedelta(days=7)).date().isoformat()
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The served pages, before they know a database."""
+
+    url: str
+    app: FastAPI
+    settings: Settings
+
+
 @contextmanager
-def serve(engine: Engine, policy: PolicyEngine) -> Iterator[Live]:
-    """Serve the pages on an empty database, after the example hospital was applied and one scale was denied."""
-    denied, admission = begin(engine, _scale_denied), _admission(engine, policy)
+def serve(policy: PolicyEngine) -> Iterator[Pages]:
+    """Serve the pages. To make them takes longer than most tests, so that many open their own databases on them."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     with listening(app) as url:
         settings = Settings(environment="demo", web={"public_url": url})  # type: ignore[arg-type]  # pydantic checks it
-        mount_ground(app, engine, settings)
+        mount_ground(app, make_engine(Database()), settings)
         mount_pages(app, settings, lambda: policy.rules)
-        live = Live(url, app, engine, admission, denied)
-        try:
-            yield live
-        finally:
-            for client in live.people.values():
-                client.close()
+        yield Pages(url, app, settings)
+
+
+@contextmanager
+def opened(pages: Pages, engine: Engine, policy: PolicyEngine) -> Iterator[Live]:
+    """The pages on an empty database, after the example hospital was applied and one scale was denied."""
+    denied, admission = begin(engine, _scale_denied), _admission(engine, policy)
+    set_state(pages.app, engine, pages.settings)
+    live = Live(pages.url, pages.app, engine, admission, denied)
+    try:
+        yield live
+    finally:
+        for client in live.people.values():
+            client.close()
 
 
 @cache

@@ -10,12 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine
 
-from governance.bootstrap import metadata
-from governance.db.session import make_engine
 from governance.policy.model import PolicyEngine
-from governance.settings import Database
-from tests.web.live import Live, serve
+from tests.web.live import Live, Pages, opened
 from tests.web.samples import all_samples
 
 pytestmark = pytest.mark.real
@@ -49,13 +47,10 @@ _SMALL_TARGETS = """
 
 
 @pytest.fixture
-def site(tmp_path: Path, rules: PolicyEngine) -> Iterator[Live]:
+def site(pages: Pages, sqlite: Engine, rules: PolicyEngine) -> Iterator[Live]:
     """The pages on the example hospital. On SQLite alone: what differs by database, `test_pages` holds to both."""
-    engine = make_engine(Database(url=f"sqlite:///{tmp_path}/pages.db"))
-    metadata.create_all(engine)
-    with serve(engine, rules) as served:
-        yield served
-    engine.dispose()
+    with opened(pages, sqlite, rules) as one:
+        yield one
 
 
 @contextmanager
