@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -71,10 +72,19 @@ class ResourceStatus(BaseModel):
     rule: str
 
 
+class OwnerShown(BaseModel):
+    """Who owns a node. `of` is the node that names them: the one asked for, else the nearest above with an owner."""
+
+    name: str
+    display_name: str
+    of: NodeShown
+
+
 class QuotaShown(BaseModel):
-    """A node's way up to the root, and its resources by name."""
+    """A node's owner, its way up to the root, and its resources by name."""
 
     node: NodeShown
+    owner: OwnerShown | None
     path: list[NodeShown]
     resources: list[ResourceStatus]
 
@@ -92,9 +102,11 @@ def show(request: Request, reference: Reference, principal: Reader) -> QuotaShow
     """How a department or project stands."""
     with reading(request.app.state.engine) as session:
         node = _node(session, reference, principal)
+        path = organisation.path_of(session, node.id)
         return QuotaShown(
             node=_shown(node),
-            path=[_shown(one) for one in organisation.path_of(session, node.id)],
+            owner=_owner(session, path),
+            path=[_shown(one) for one in path],
             resources=[_status(one) for one in status(session, node.id)],
         )
 
@@ -117,6 +129,14 @@ def _branches(branch: Branch, seen: set[UUID]) -> list[BranchShown]:
 
 def _shown(node: Node) -> NodeShown:
     return NodeShown(id=node.id, kind=node.kind, name=node.name, title=node.title)
+
+
+def _owner(session: Session, path: Sequence[Node]) -> OwnerShown | None:
+    found = organisation.owner_of(session, path)
+    if found is None:
+        return None
+    person, node = found
+    return OwnerShown(name=person.name, display_name=person.display_name, of=_shown(node))
 
 
 def _status(one: Status) -> ResourceStatus:

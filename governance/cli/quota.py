@@ -26,6 +26,10 @@ def show_one(
         return
     names = [one["title"] for one in reversed(found["path"])]
     show(f"{found['node']['kind']} {found['node']['name']}: {' / '.join(names)}")
+    if owner := found["owner"]:
+        of = owner["of"]
+        inherited = "" if of["id"] == found["node"]["id"] else f", who owns {of['title']}"
+        show(f"owner: {owner['display_name']}{inherited}")
     show_table(
         ("resource", *_COLUMNS, "rule"),
         [

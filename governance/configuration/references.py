@@ -45,6 +45,8 @@ def organisation(manifests: Manifests) -> Iterator[Problem]:
     broken = list(_tree(manifests))
     yield from broken or _administrators(manifests)
     yield from _people(manifests)
+    for manifest, department in departments.values():
+        yield from _known(manifest, ("owner",), department.owner, manifests.specs(Person), "person")
     for name, (manifest, project) in manifests.of(Project).items():
         yield from _known(manifest, ("department",), project.department, departments, "department")
         yield from _known(manifest, ("owner",), project.owner, manifests.specs(Person), "person")

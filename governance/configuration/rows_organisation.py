@@ -95,9 +95,9 @@ def _write_people(writing: Writing) -> dict[str, UUID]:
 
 
 def _write_owners(writing: Writing, people: dict[str, UUID]) -> None:
-    projects = writing.wanted.specs(Project)
-    for row in writing.session.exec(select(Node).where(Node.kind == "project", col(Node.retired_at).is_(None))):
-        owner = projects[row.name].owner
+    departments, projects = writing.wanted.specs(Department), writing.wanted.specs(Project)
+    for row in writing.session.exec(select(Node).where(col(Node.retired_at).is_(None))):
+        owner = (projects if row.kind == "project" else departments)[row.name].owner
         row.owner_id = people[owner] if owner else None
         writing.session.add(row)
 

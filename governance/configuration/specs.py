@@ -134,6 +134,7 @@ class Department(Spec):
     currency: Annotated[str, AfterValidator(_currency)] | None = None  # None: the parent's
     cost_centre: Text | None = None
     legal_entity: Text | None = None
+    owner: Name | None = None  # None: the nearest department's above that has one
 
 
 class Project(Spec):
@@ -143,7 +144,7 @@ class Project(Spec):
     department: Name
     environment: Name
     labels: Labels = {}
-    owner: Name | None = None
+    owner: Name | None = None  # None: the nearest department's that has one
 
 
 class Identities(Shape):

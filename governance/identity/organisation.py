@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from governance.errors import NotFound
-from governance.identity.tables import Node
+from governance.identity.tables import Node, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ def path_of(session: Session, node_id: UUID) -> tuple[Node, ...]:
 def path_ids(session: Session, node_id: UUID) -> tuple[str, ...]:
     """The path as permissions and charges name it: ids as text, the node first, the root last. Raises NotFound."""
     return tuple(str(node.id) for node in path_of(session, node_id))
+
+
+def owner_of(session: Session, path: Iterable[Node]) -> tuple[Person, Node] | None:
+    """Who owns the first node of a path, and which node names them: the nearest with an owner. None: nobody does."""
+    node = next((node for node in path if node.owner_id is not None), None)
+    return None if node is None else (session.get_one(Person, node.owner_id), node)
 
 
 def tree(session: Session) -> tuple[Branch, ...]:

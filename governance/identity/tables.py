@@ -30,7 +30,9 @@ class Node(Table, table=True):
     currency: str = "EUR"
     cost_centre: str | None = None
     legal_entity: str | None = None
-    owner_id: UUID | None = Field(default=None, foreign_key="person.id")
+    owner_id: UUID | None = Field(
+        default=None, foreign_key="person.id"
+    )  # its own; None: the nearest above owns it, see organisation.owner_of
     retired_at: datetime | None = instant(optional=True)
 
 

@@ -16,6 +16,7 @@ from governance.change.tables import ChangeRequest, Grant
 from governance.change.tally import newest
 from governance.change.telling import tell
 from governance.db.session import transaction
+from governance.identity.organisation import owner_of, path_of
 from governance.identity.tables import Node, Person
 from governance.quota.limits import Ended, end_allowances
 
@@ -33,11 +34,12 @@ def end_due(engine: Engine, now: datetime) -> int:
 
 
 def _tell(session: Session, grant: Grant, ended: Sequence[Ended], now: datetime) -> None:
-    """Whoever asked, and who owns the project; one message, however many limits were exceeded."""
+    """Whoever asked, and who owns the project and each node whose limit it may no longer exceed; one message each."""
     change = session.get_one(ChangeRequest, grant.change_id)
     requester = session.get_one(Person, change.requester_id)
-    owner_id = session.get_one(Node, change.project_id).owner_id
-    owners = [] if owner_id is None else [session.get_one(Person, owner_id)]
+    nodes = dict.fromkeys((change.project_id, *(UUID(one.standing.node_id) for one in ended)))
+    found = [owner_of(session, path_of(session, node)) for node in nodes]
+    owners = [one[0] for one in found if one is not None]
     more = {
         "valid_until": grant.valid_until.isoformat(),
         "who": ", ".join(_approvers(session, change)) or f"{requester.display_name} (in an emergency)",

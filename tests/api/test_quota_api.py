@@ -60,6 +60,20 @@ def test_a_guarantee_below_is_kept(api: Api) -> None:
     assert gpu["available"]["value"] == 32 - 10
 
 
+def test_the_owner_is_the_nearest_and_it_says_of_what(api: Api) -> None:
+    owners = {
+        name: api.call("sato", "GET", f"/quota/nodes/{name}").json()["owner"]
+        for name in ("ct-training", "pacs", "radiology", "imaging")
+    }
+    said = {name: one and (one["name"], one["of"]["name"]) for name, one in owners.items()}
+    assert said == {
+        "ct-training": ("okafor", "ct-training"),
+        "pacs": ("lindqvist", "radiology"),
+        "radiology": ("lindqvist", "radiology"),
+        "imaging": None,
+    }
+
+
 def test_amounts_are_shown_as_kubernetes_writes_them(api: Api) -> None:
     found = api.call("okafor", "GET", "/quota/nodes/ct-training").json()
     shown = {one["resource"]: one["hard"]["quantity"] for one in found["resources"]}

@@ -27,11 +27,17 @@ def test_quota_show_prints_a_table_and_json(shell: Shell, api: Api) -> None:
     lines = shown.out.splitlines()
     assert lines[0] == "department radiology: St. Elisabeth Hospitals / Imaging / Radiology"
     columns = "resource hard held used kept available borrowed allowance rule"
-    assert lines[1].lower().split() == columns.split()
+    assert lines[1] == "owner: M. Lindqvist"
+    assert lines[2].lower().split() == columns.split()
     (gpu,) = [line.split() for line in lines if line.startswith(GPU)]
     assert gpu == [GPU, "12", "4", "10", "0", "3", "2", "0", "radiology"]
     found = json.loads(run(shell, api, "okafor", "quota", "show", "radiology", "--output", "json").out)
     assert found["node"]["name"] == "radiology"
+
+
+def test_quota_show_says_from_where_an_owner_comes(shell: Shell, api: Api) -> None:
+    lines = run(shell, api, "okafor", "quota", "show", "pacs").out.splitlines()
+    assert lines[1] == "owner: M. Lindqvist, who owns Radiology"
 
 
 def test_quota_of_what_one_may_not_see_ends_with_5(shell: Shell, api: Api) -> None:

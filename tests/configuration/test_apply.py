@@ -15,7 +15,7 @@ from governance.audit.tables import AuditEvent
 from governance.change.tables import ApprovalRule, Freeze
 from governance.configuration.apply import Applier, apply, plan
 from governance.configuration.in_force import items_at, revision_in_force
-from governance.configuration.model import Applied, InvalidConfiguration, SourceFile
+from governance.configuration.model import Applied, FieldChange, InvalidConfiguration, SourceFile
 from governance.configuration.tables import ConfigItem, ConfigRevision
 from governance.db.base import Table
 from governance.db.session import reading, transaction
@@ -267,6 +267,19 @@ def test_a_deleted_project_is_retired_and_comes_back_as_itself(engine: Engine) -
         row = node(session, "ct")
         assert (row.id, row.retired_at) == (was, None)
         assert session.get_one(Namespace, ("onprem", "ct")).project_id == was
+
+
+def test_a_department_gets_an_owner_and_loses_it(engine: Engine) -> None:
+    do(engine)
+    imaging = SMALL["Department/imaging"]
+    for owner, change in (("lindqvist", [None, "lindqvist"]), (None, ["lindqvist", None])):
+        applied = do(engine, small({"Department/imaging": {**imaging, **({"owner": owner} if owner else {})}}))
+        (line,) = applied.plan.differences
+        assert (line.kind, line.name, line.fields) == ("Department", "imaging", (FieldChange("owner", *change),))
+        with reading(engine) as session:
+            people = {one.id: one.name for one in session.exec(select(Person))}
+            owners = [node(session, name).owner_id for name in ("ct", "radiology", "imaging", "hospital")]
+            assert [one and people[one] for one in owners] == ["okafor", None, owner, None]
 
 
 def test_a_person_who_is_left_out_can_no_longer_act(engine: Engine) -> None:

@@ -29,6 +29,10 @@ def test_the_example_hospital_is_valid() -> None:
             "spec.department: There is no department radiologie. Did you mean radiology?",
         ),
         (changed("Project/ct", owner="nobody"), "spec.owner: There is no person nobody."),
+        (
+            changed("Department/radiology", owner="lindqvst"),
+            "Department/radiology spec.owner: There is no person lindqvst. Did you mean lindqvist?",
+        ),
         (changed("Department/radiology", parent="xyz"), "spec.parent: There is no department xyz."),
         (
             changed("Group/platform", members=["lindqvst"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -35,11 +36,20 @@ def messages(hospital: Hospital) -> list[OutboxMessage]:
         return list(session.scalars(query.order_by(col(OutboxMessage.channel), col(OutboxMessage.receiver))))
 
 
+def own(hospital: Hospital, owners: Mapping[str, str | None]) -> None:
+    with transaction(hospital.engine) as session:
+        for name, person in owners.items():
+            owner = person_by_name(session, person).id if person else None
+            session.connection().execute(update(Node).where(col(Node.name) == name).values(owner_id=owner))
+
+
+def mailed(hospital: Hospital) -> list[str]:
+    return [one.receiver.partition("@")[0] for one in messages(hospital) if one.channel == "email"]
+
+
 def test_who_asked_and_who_owns_the_project_are_told_what_stands_above_the_limit_now(hospital: Hospital) -> None:
     until = over_its_limit(hospital)
-    with transaction(hospital.engine) as session:
-        owner = person_by_name(session, "haddad").id
-        session.connection().execute(update(Node).where(col(Node.name) == "ct-training").values(owner_id=owner))
+    own(hospital, {"ct-training": "haddad", "radiology": None})
     assert end_due(hospital.engine, until - timedelta(seconds=1)) == 0
     assert messages(hospital) == []
     assert end_due(hospital.engine, until) == 1
@@ -54,10 +64,25 @@ def test_who_asked_and_who_owns_the_project_are_told_what_stands_above_the_limit
     assert text.link == "https://governance.example/changes/CH-1"
 
 
+def test_a_project_without_an_owner_has_that_of_its_department(hospital: Hospital) -> None:
+    """The nearest of those above wins, and whoever owns what was exceeded is told too; nobody twice."""
+    until = over_its_limit(hospital)
+    own(hospital, {"ct-training": None, "radiology": "lindqvist", "imaging": "haddad"})
+    assert end_due(hospital.engine, until) == 1
+    assert mailed(hospital) == ["lindqvist", "okafor"]
+
+
+def test_the_owner_of_a_department_is_told_when_its_limit_stays_exceeded(hospital: Hospital) -> None:
+    until = over_its_limit(hospital)
+    own(hospital, {"ct-training": "okafor", "radiology": None, "imaging": "haddad"})
+    assert end_due(hospital.engine, until) == 1
+    assert mailed(hospital) == ["haddad", "okafor"]
+
+
 def test_it_is_told_once(hospital: Hospital) -> None:
     until = over_its_limit(hospital)
     assert (end_due(hospital.engine, until), end_due(hospital.engine, until)) == (1, 0)
-    assert [one.channel for one in messages(hospital)] == ["email", "webhook"]
+    assert [one.channel for one in messages(hospital)] == ["email", "email", "webhook"]
 
 
 def test_what_cannot_be_told_does_not_end(hospital: Hospital) -> None:

@@ -279,6 +279,17 @@ def test_the_tree_and_its_nodes_show_what_is_taken(site: Live) -> None:
     assert "ct-training/ct-train" in node
 
 
+def test_a_node_says_who_owns_it_and_from_where(site: Live) -> None:
+    pages = {
+        "project/ct-training": "Owner Dr. A. Okafor Name",
+        "project/pacs": "Owner M. Lindqvist who owns Radiology",
+        "department/radiology": "Owner M. Lindqvist Name",
+        "department/imaging": "Owner nobody so only whoever asked is told",
+    }
+    for path, said in pages.items():
+        assert said in words(site.as_person("sato").get(f"/quotas/{path}").text), path
+
+
 def test_search_finds_each_kind(site: Live) -> None:
     site.ask()
     for text, found in (("CH-1", "/changes/CH-1"), ("ct-train", "/decisions/"), ("radiology", "/quotas/department/")):

@@ -11,6 +11,7 @@ from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import Forbidden, NotFound
 from governance.identity.model import Permission
+from governance.identity.organisation import owner_of
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
 from governance.quota.show import Status
@@ -88,7 +89,7 @@ def node_page(session: Session, reader: Reader, kind: str, name: str) -> NodePag
         more_charges=max(0, len(charges) - _CHARGES_SHOWN),
         allowances=_allowances(session, node, reader),
         breaches=_breaches(session, node, reader),
-        facts=_facts(node),
+        facts=(*_owner(session, node, nodes), *_facts(node)),
     )
 
 
@@ -207,6 +208,14 @@ def _breaches(session: Session, node: Node, reader: Reader) -> tuple[Fact, ...]:
         )
         for row in session.exec(query.order_by(col(Breach.opened_at)))
     )
+
+
+def _owner(session: Session, node: Node, nodes: Nodes) -> tuple[Fact, ...]:
+    found = owner_of(session, nodes.path(node.id))
+    if found is None:
+        return (Fact("Owner", "nobody", "so only whoever asked is told when an allowance ends."),)
+    person, at = found
+    return (Fact("Owner", person.display_name, "" if at.id == node.id else f"who owns {at.title}"),)
 
 
 def _facts(node: Node) -> tuple[Fact, ...]:
