@@ -19,6 +19,8 @@ GovernanceError                 500
 
 from __future__ import annotations
 
+import re
+
 
 class GovernanceError(Exception):
     """Base of the tree.
@@ -37,6 +39,11 @@ class GovernanceError(Exception):
         self.detail = detail
         self.field = field
         self.remedy = remedy
+
+    @property
+    def type(self) -> str:
+        """By which programs know it, as a problem's `type`: `urn:governance:problem:stale-version`."""
+        return f"urn:governance:problem:{re.sub('(?<=[a-z])(?=[A-Z])', '-', type(self).__name__).lower()}"
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field else ""

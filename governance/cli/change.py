@@ -10,7 +10,7 @@ import typer
 
 from governance.cli.client import call, pages
 from governance.cli.exits import USAGE, Failed
-from governance.cli.output import Format, Output, show, show_json, show_table
+from governance.cli.output import Format, Output, id_of, moment, show, show_json, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Ask for an exception, decide one, follow one.")
 
@@ -33,7 +33,7 @@ def list_(
         return
     show_table(
         ("number", "state", "what", "requester", "decide by"),
-        [(one["number"], one["state"], one["what"], one["requester"], one["decide_by"]) for one in found],
+        [(one["number"], one["state"], one["what"], one["requester"], moment(one["decide_by"])) for one in found],
     )
 
 
@@ -45,7 +45,7 @@ def show_one(number: Number, output: Output = Format.TABLE) -> None:
 
 @app.command()
 def ask(
-    decision: Annotated[UUID, typer.Argument(help="The decision in the link of the denial.")],
+    decision: Annotated[UUID, id_of("decision", "it stands in the link of the denial")],
     reason: Annotated[str, typer.Option(help="Why it is needed.")],
     until: Annotated[str, typer.Option(help="Until when, as ISO 8601: 2026-11-30 or 2026-11-30T18:00+01:00.")],
     reference: Annotated[str, typer.Option(help="An incident or ticket.")] = "",
@@ -141,7 +141,7 @@ def _print(one: dict[str, Any], output: Format) -> None:
         show_json(one)
         return
     show(f"{one['number']}  {one['state']}  version {one['version']}")
-    show(f"{one['requester']} asks for {one['what']}, until {one['valid_until']}.")
+    show(f"{one['requester']} asks for {one['what']}, until {moment(one['valid_until'])}.")
     show(f'"{one["reason"]}"' + (f" {one['reference']}" if one["reference"] else ""))
     for sentence in one["denied_because"]:
         show(f"  {sentence}")
@@ -158,4 +158,4 @@ def _print(one: dict[str, Any], output: Format) -> None:
         ],
     )
     for said in one["reviews"]:
-        show(f"{said['at']}  {said['person']}: {said['verdict']}  {said['note']}")
+        show(f"{moment(said['at'])}  {said['person']}: {said['verdict']}  {said['note']}")

@@ -66,7 +66,7 @@ def download(path: str) -> Iterator[bytes]:
         ):
             if not answer.is_success:
                 answer.read()
-                raise Failed(_words(address, answer), code_of(answer.status_code))
+                raise _refused(address, answer)
             yield from answer.iter_bytes()
     except httpx.HTTPError as error:
         raise _unreachable(address, error) from None
@@ -91,7 +91,7 @@ def request(
         raise _unreachable(address, error) from None
     if answer.is_success:
         return answer.json() if answer.content else None
-    raise Failed(_words(address, answer), code_of(answer.status_code))
+    raise _refused(address, answer)
 
 
 def trust() -> ssl.SSLContext | bool:
@@ -117,13 +117,18 @@ def _unreachable(address: str, error: httpx.HTTPError) -> Failed:
     return Failed(f"{address} does not answer ({why}). Check GOVERNANCE_SERVER.", UNREACHABLE)
 
 
-def _words(address: str, answer: httpx.Response) -> str:
-    """A problem document (RFC 9457) in one line; a line for each wrong place of a file."""
+def _refused(address: str, answer: httpx.Response) -> Failed:
+    code = code_of(answer.status_code)
     try:
         problem = answer.json()
-        detail = problem["detail"]
+        return Failed(_words(problem), code, problem)
     except (ValueError, KeyError, TypeError):
-        return f"{address} answered {answer.status_code} {answer.reason_phrase}."
+        return Failed(f"{address} answered {answer.status_code} {answer.reason_phrase}.", code)
+
+
+def _words(problem: dict[str, Any]) -> str:
+    """A problem document (RFC 9457) in one line; a line for each wrong place of a file."""
+    detail = problem["detail"]
     places = [one for one in problem.get("errors", ()) if "file" in one]
     if places:
         return "\n".join([*_places(places), problem.get("remedy", "")]).strip()

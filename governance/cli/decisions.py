@@ -9,7 +9,9 @@ from uuid import UUID
 import typer
 
 from governance.cli.client import call, pages
-from governance.cli.output import Format, Output, show, show_json, show_table
+from governance.cli.output import Format, Output, id_of, moment, show, show_json, show_table
+
+Decision = Annotated[UUID, id_of("decision", "governance decisions list shows them")]
 
 app = typer.Typer(no_args_is_help=True, help="What was decided, and why.")
 
@@ -33,7 +35,7 @@ def list_(
         [
             (
                 one["id"],
-                one["at"],
+                moment(one["at"]),
                 one["outcome"],
                 str(one["count"]),
                 one["actor"],
@@ -47,7 +49,7 @@ def list_(
 
 
 @app.command("show")
-def show_one(decision: UUID, output: Output = Format.TABLE) -> None:
+def show_one(decision: Decision, output: Output = Format.TABLE) -> None:
     """Explain a decision: facts, policy version, configuration revision, violations, who approved."""
     one = call("GET", f"/decisions/{decision}")
     if output is Format.JSON:
@@ -81,10 +83,10 @@ def _value(values: dict[str, Any], path: str) -> str:
 
 
 def _facts(one: dict[str, Any]) -> list[tuple[str, str]]:
-    times = f" ({one['count']} times, last {one['last_seen_at']})" if one["count"] > 1 else ""
+    times = f" ({one['count']} times, last {moment(one['last_seen_at'])})" if one["count"] > 1 else ""
     return [
         ("decision", one["id"]),
-        ("at", one["at"] + times),
+        ("at", moment(one["at"]) + times),
         ("actor", one["actor"]),
         ("cluster", one["scope"]),
         ("project", one["project"] or "(none)"),
@@ -100,8 +102,12 @@ def _show_people(one: dict[str, Any]) -> None:
     if one["approved_by"]:
         show()
         columns = ("change", "approved by", "at", "note")
-        show_table(columns, [(said["change"], said["person"], said["at"], said["note"]) for said in one["approved_by"]])
+        show_table(
+            columns, [(said["change"], said["person"], moment(said["at"]), said["note"]) for said in one["approved_by"]]
+        )
     if one["audit"]:
         show()
         columns = ("at", "actor", "action", "subject")
-        show_table(columns, [(each["at"], each["actor"], each["action"], each["subject"]) for each in one["audit"]])
+        show_table(
+            columns, [(moment(each["at"]), each["actor"], each["action"], each["subject"]) for each in one["audit"]]
+        )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from governance.cli.exits import OURS, USAGE, Failed, failed
-from governance.cli.output import show
+from governance.cli.exits import MEANINGS, OURS, UNREAD, USAGE, Failed, failed
+from governance.cli.output import show, show_json
 from governance.errors import GovernanceError
 
 _MODULES = {  # command: the module that holds it; where the names differ, it is one command of several
@@ -57,8 +60,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     name="governance",
-    epilog="Exit codes: 0 done, 1 our error, 2 usage, 3 refused or invalid, 4 not allowed, 5 not found, 6 conflict, "
-    "7 unreachable.",
+    epilog=f"Exit codes, as in docs/cli.md: {'; '.join(f'{code} {meaning}' for code, meaning in MEANINGS.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -78,6 +80,10 @@ def main() -> None:
         code = _say(end)
     except GovernanceError as error:
         code = _say(failed(error))
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = UNREAD  # Typer ends by itself where nobody reads what is printed, with 1
     except typer.Abort:
         code = _say(Failed("Nothing was done.", OURS))
     except _CommandError as error:
@@ -90,9 +96,17 @@ def main() -> None:
 
 
 def _say(end: Failed) -> int:
-    if end.message:
+    if end.message and _wants_json(sys.argv):
+        show_json(end.problem(), err=True)
+    elif end.message:
         show(end.message, err=True)
     return end.code
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether it was asked for; also where the words are wrong otherwise, so that nothing was read from them."""
+    pairs = {*pairwise(words)}
+    return bool({("--output", "json"), ("-o", "json")} & pairs or {"--output=json", "-ojson"} & {*words})
 
 
 def _usage(error: Any) -> str:  # noqa: ANN401  (Typer's own error)
@@ -101,5 +115,5 @@ def _usage(error: Any) -> str:  # noqa: ANN401  (Typer's own error)
     command = error.ctx.command_path if error.ctx else "governance"
     if not message:  # nothing was asked for, so the help was printed
         return ""
-    said = " ".join(message.split())
+    said = " ".join(re.sub("^Invalid value for '([^']*)'", r"\1", message).split())
     return f"{command}: {said if said.endswith('.') else f'{said}.'} See: {command} --help."

@@ -13,6 +13,7 @@ from governance.cli.output import Format, Output, show, show_json, show_table
 app = typer.Typer(no_args_is_help=True, help="What a department or project may take, holds, and has left.")
 
 _COLUMNS = ("hard", "held", "used", "kept", "available", "borrowed", "allowance")
+_SELDOM = {"kept", "borrowed", "allowance"}  # shown where there is any, so that the table fits a terminal
 
 
 @app.command("show")
@@ -30,13 +31,16 @@ def show_one(
         of = owner["of"]
         inherited = "" if of["id"] == found["node"]["id"] else f", who owns {of['title']}"
         show(f"owner: {owner['display_name']}{inherited}")
+    columns = [
+        name for name in _COLUMNS if name not in _SELDOM or any(one[name]["value"] for one in found["resources"])
+    ]
     show_table(
-        ("resource", *_COLUMNS, "rule"),
+        ("resource", *columns, "rule"),
         [
-            (one["resource"], *(one[name]["quantity"] if one[name] else "-" for name in _COLUMNS), one["rule"])
+            (one["resource"], *(one[name]["quantity"] if one[name] else "-" for name in columns), one["rule"])
             for one in found["resources"]
         ],
-        right=frozenset(range(1, 1 + len(_COLUMNS))),
+        right=frozenset(range(1, 1 + len(columns))),
     )
 
 

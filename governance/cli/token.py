@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from governance.cli.client import call
-from governance.cli.output import Format, Output, show, show_json, show_table
+from governance.cli.output import Format, Output, id_of, moment, show, show_json, show_table
 
 app = typer.Typer(no_args_is_help=True, help="API tokens for programs.")
 
@@ -49,10 +49,10 @@ def list_(person: Owner = "", output: Output = Format.TABLE) -> None:
             (
                 one["id"],
                 one["name"],
-                ",".join(one["scopes"]),
-                one["expires_at"],
-                one["revoked_at"] or "",
-                one["last_used_at"] or "",
+                ", ".join(one["scopes"]),
+                moment(one["expires_at"]),
+                moment(one["revoked_at"]),
+                moment(one["last_used_at"]),
             )
             for one in found
         ],
@@ -60,7 +60,7 @@ def list_(person: Owner = "", output: Output = Format.TABLE) -> None:
 
 
 @app.command()
-def revoke(token: UUID) -> None:
+def revoke(token: Annotated[UUID, id_of("token", "governance token list shows them")]) -> None:
     """End a token now."""
     call("DELETE", f"/tokens/{token}")
 

@@ -97,6 +97,12 @@ def own_certificate(settings: Settings, group: Group) -> ssl.SSLContext | None:
         return None
     certificate = _readable(listener.certificate, f"{group}.certificate")
     key = _readable(listener.key, f"{group}.key")
+    if b"ENCRYPTED" in key.read_bytes():
+        raise BadInput(
+            f"{key} asks for a passphrase, and nobody is there to type it.",
+            field=f"{group}.key",
+            remedy="Write it without one, in a file that its owner alone can read: openssl pkey -in KEY -out NEW.",
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password="")  # without one, OpenSSL would ask on the terminal

@@ -91,7 +91,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         if isinstance(error, TooManyRequests):
             headers["Retry-After"] = str(error.retry_after_s)
         return Problem(
-            type=f"urn:governance:problem:{_kebab(type(error).__name__)}",
+            type=error.type,
             title=error.title,
             status=error.status,
             detail=error.detail,
@@ -276,7 +276,3 @@ def _quality(accept: str, media_type: str) -> float:
             weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
             return float(weight) if re.fullmatch(r"[01](\.\d{1,3})?", weight) else 0.0
     return 0.0
-
-
-def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()

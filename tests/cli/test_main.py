@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +19,52 @@ def test_help_names_every_command_and_the_exit_codes(shell: Shell) -> None:
     assert ended.code == 0
     for command in ("plan", "apply", "quota", "change", "decisions", "audit", "token", "login", "install", "migrate"):
         assert f" {command} " in ended.out
-    assert "7 unreachable" in " ".join(ended.out.split())
+    told = " ".join(ended.out.replace("│", " ").split())
+    assert "docs/cli.md" in told
+    assert all(f"{code} {meaning.split(',')[0]}" in told for code, meaning in exits.MEANINGS.items())
+
+
+def test_the_guide_has_the_exit_codes_that_commands_end_with() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    table = re.findall(r"^\| ([0-9]+) \| (.+) \|$", guide.split("## Exit codes")[1], re.MULTILINE)
+    assert {int(code): meaning for code, meaning in table} == exits.MEANINGS
+    assert {
+        getattr(exits, name) for name in dir(exits) if name.isupper() and isinstance(getattr(exits, name), int)
+    } == {code for code in exits.MEANINGS if code}
+
+
+@pytest.mark.parametrize("words", [("decisions", "show", "CH-1"), ("token", "revoke", "ci"), ("change", "ask", "x")])
+def test_what_is_no_id_is_told_in_our_words(shell: Shell, words: tuple[str, ...]) -> None:
+    ended = shell.run(*words, *(("--reason", "r", "--until", "2030-01-01") if words[1] == "ask" else ()))
+    what = {"ask": "decision", "show": "decision", "revoke": "token"}[words[1]]
+    assert ended.code == exits.USAGE
+    assert f"{what.upper()}: {words[2]!r} is not the id of a {what}; " in ended.err
+    assert "UUID" not in ended.err
+
+
+@pytest.mark.parametrize("asked", [("--output", "json"), ("-o", "json"), ("--output=json",)])
+def test_a_script_reads_what_went_wrong_as_json(shell: Shell, asked: tuple[str, ...]) -> None:
+    unreachable = shell.run("quota", "tree", *asked, SERVER="http://127.0.0.1:1", TOKEN="gov_x")
+    found = json.loads(unreachable.err)
+    assert (unreachable.code, unreachable.out, found["exit_code"]) == (exits.UNREACHABLE, "", exits.UNREACHABLE)
+    assert found["detail"].startswith("http://127.0.0.1:1 does not answer")
+    unwritten = shell.run("decisions", "show", "x", *asked)
+    assert (unwritten.code, json.loads(unwritten.err)["exit_code"]) == (exits.USAGE, exits.USAGE)
+    setting = json.loads(shell.run("doctor", *asked, DATABASE__POOL_SIZE="many").err)
+    assert setting["exit_code"] == exits.INVALID
+
+
+@pytest.mark.parametrize("words", [("--help",), ("change", "approve", "--help")])
+def test_a_reader_who_stops_ends_a_command_quietly(words: tuple[str, ...]) -> None:
+    """As in `governance ... | head -0`: nobody reads the other end any more."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        command = [sys.executable, "-m", "governance", *words]
+        done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, check=False, timeout=60)
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (exits.UNREAD, b"")
 
 
 @pytest.mark.parametrize(

@@ -93,5 +93,6 @@ def test_a_key_with_a_password_is_refused(files: dict[str, Any]) -> None:
     secret = serialization.BestAvailableEncryption(b"hunter2")
     kept = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
     files["key"].write_bytes(kept)
-    with pytest.raises(BadInput, match="cannot be used"):
+    with pytest.raises(BadInput, match="asks for a passphrase") as refused:
         server_context(production(webhook=files), "webhook")
+    assert refused.value.field == "webhook.key"

@@ -193,7 +193,7 @@ def _handshake_problem(listener: Webhook, client: Mapping[str, Any]) -> str:
         authorities = base64.b64decode(client.get("caBundle", ""), validate=True).decode("ascii")
         asking = ssl.create_default_context(cadata=authorities or None)
         answering = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        answering.load_cert_chain(listener.certificate, listener.key)
+        answering.load_cert_chain(listener.certificate, listener.key, password="")  # never ask for one
         _shake_hands(asking, answering, host)
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
