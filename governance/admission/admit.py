@@ -76,7 +76,7 @@ def _locked_attempt(course: Course, ends: float) -> Decision | None:
     """
     course.may_ask = False
     try:
-        with transaction(course.admission.engine) as session:
+        with transaction(course.admission.engine, ends) as session:
             lock(session, course.request.scope, course.request.namespace, course.charges)
             case = judge(course, facts_of.read_in(session, course.request))
             if case.reserves:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as numbered  # writes
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from governance.db import deadline
 from governance.db.failures import unavailable
 
 # Everything is reached by keys. A table that is read whole looks cheaper while it is small, and the plan would be kept.
@@ -65,7 +66,7 @@ class Lane:
 
     Args:
         engine: of PostgreSQL, for this lane alone; its pool resets nothing.
-        timeout_s: one statement may take this long, the wait for a connection not counted.
+        timeout_s: one statement may take this long, the wait for a connection not counted; never beyond `ends`.
     """
 
     def __init__(self, engine: Engine, timeout_s: float) -> None:
@@ -83,7 +84,8 @@ class Lane:
             psycopg.Error: PostgreSQL refused it, and carried out nothing.
         """
         try:
-            connection = self._engine.raw_connection()
+            with deadline.until(ends):
+                connection = self._engine.raw_connection()
         except (psycopg.OperationalError, DBAPIError, PoolTimeoutError) as error:
             raise unavailable(error) from error
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
+from governance.db import deadline
 from governance.db.failures import unavailable, unstorable
 from governance.db.lane import PLANS, Lane
 from governance.settings import Database
@@ -35,7 +37,8 @@ def make_engine(database: Database) -> Engine:
         _make_postgresql(database, PLANS, pool_reset_on_return=None),
         (database.statement_timeout_ms + _ANSWER_MS) / 1000,
     )
-    engine = _make_postgresql(database, "-c jit=off", execution_options={"lane": lane})
+    options = {"lane": lane, "statement_timeout_ms": database.statement_timeout_ms}
+    engine = _make_postgresql(database, "-c jit=off", execution_options=options)
     event.listen(engine, "engine_disposed", lambda _: lane.dispose())
     return engine
 
@@ -50,6 +53,7 @@ def _make_postgresql(database: Database, options: str, **more: Any) -> Engine:  
     timeout = database.statement_timeout_ms
     return create_engine(
         database.url,
+        poolclass=deadline.Pool,
         pool_size=database.pool_size,
         max_overflow=0,
         pool_timeout=database.connect_timeout_s,
@@ -78,15 +82,21 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine, ends: float = inf) -> Iterator[Session]:
     """One unit of work: commits when the block ends, rolls back when it raises.
 
+    Args:
+        ends: when to give up on PostgreSQL, on the monotonic clock: the wait for a connection and every statement.
+
     Raises:
-        DatabaseUnavailable: the database could not be reached, or broke off.
+        DatabaseUnavailable: the database could not be reached, or broke off, or was not done in time.
         BadInput: a value that the database can neither hold nor look for.
     """
     try:
-        with Session(engine, expire_on_commit=False) as session:
+        with deadline.until(ends), Session(engine, expire_on_commit=False) as session:
+            timeout_ms: int | None = engine.get_execution_options().get("statement_timeout_ms")
+            if timeout_ms is not None and ends < inf:
+                deadline.bound(session.connection(), ends, timeout_ms)
             yield session
             session.commit()
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:

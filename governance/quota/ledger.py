@@ -57,7 +57,7 @@ def reserve(engine: Engine, what: Reservation, ends: float = inf) -> Written:
     try:
         if lane is not None and not (what.extra or what.allowances or what.forced) and guard.fits(what.proposal):
             return _reserve_in_one(engine, lane, what, ends)
-        with transaction(engine) as session:
+        with transaction(engine, ends) as session:
             return reserve_in(session, what)
     except (DBAPIError, DatabaseUnavailable, psycopg.Error) as error:
         if collided(error):
@@ -87,7 +87,7 @@ def reserve_in(session: Session, what: Reservation) -> Written:
 def _reserve_in_one(engine: Engine, lane: Lane, what: Reservation, ends: float) -> Written:
     answer = guard.reserve_in_one(lane, what.proposal, what.alongside, what.now, ends)
     if answer.unmoved and not answer.complete:
-        with transaction(engine) as session:
+        with transaction(engine, ends) as session:
             create_usage(session, _usage_keys(what.proposal.plan))
         answer = guard.reserve_in_one(lane, what.proposal, what.alongside, what.now, ends)
     if not (answer.unmoved and answer.complete):
