@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from governance import clock, logs
+from governance import logs
 from governance.audit.keys import load_key
 from governance.audit.seal import seal_and_ship
 from governance.bootstrap import Parts, build, channels_of, keep_surroundings
@@ -72,10 +72,10 @@ def _following(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], No
 
 def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
     engine, settings = parts.engine, parts.settings
-    now = database_clock(engine)  # what was let in by the database's time ends by it too
+    now = database_clock(engine)  # what began by the database's time is due, ends and grows old by it too
     channels = channels_of(settings)
     chores: dict[str, tuple[float, Callable[[], object]]] = {
-        "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels)),
+        "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels, now)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, now())),
         "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, now())),
         "prune": (_PRUNE_EVERY_S, lambda: prune(engine, now())),
@@ -84,7 +84,7 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
     if settings.audit.signing_key is not None:
         key = load_key(settings.audit.signing_key)
         seal = partial(seal_and_ship, engine, key, settings.audit.ship_to)
-        chores["seal"] = (settings.audit.seal_interval_ms / 1000, lambda: seal(clock.now()))
+        chores["seal"] = (settings.audit.seal_interval_ms / 1000, lambda: seal(now()))
     return {name: partial(every, interval_s, act, stop) for name, (interval_s, act) in chores.items()}
 
 

@@ -89,7 +89,7 @@ def enqueue(
     return message
 
 
-def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Clock = clock.now, limit: int = 100) -> int:
+def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Clock, limit: int = 100) -> int:
     """Deliver what is due, oldest first, at most `limit` messages. Any number of processes may do so at once.
 
     A message whose channel is not configured is given up at once, and says so in `last_error`.

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
 from governance import clock
+from governance.audit.keys import ensure_key
+from governance.audit.tables import AuditEvent, AuditSegment
 from governance.bootstrap import Parts
 from governance.change.model import State, Terms
 from governance.change.tables import ChangeRequest, Grant
 from governance.cli.worker import start_loops
 from governance.db.session import reading, transaction
+from governance.notify.tables import OutboxMessage
 from governance.quota.tables import Allowance, Charge, ChargeObject
-from governance.settings import Settings
+from governance.settings import Audit, Settings
 from tests.admission.conftest import CLUSTER, Hospital, approve, create, hospital, policy, training
 from tests.parts.process import wait_until
 
@@ -55,22 +59,29 @@ def left_undone(hospital: Hospital) -> set[str]:
             "allowance": None in session.scalars(select(col(Allowance.ended_at))).all(),
             "approval": State.EXPIRED not in states,
             "pod": "core/pods" in session.scalars(select(col(ChargeObject.kind))).all(),
+            "message": not set(session.scalars(select(col(OutboxMessage.next_attempt_at)))) <= {None},
+            "log": None in session.scalars(select(col(AuditEvent.segment))).all(),
         }
     return {what for what, stands in found.items() if stands}
 
 
 def test_a_host_whose_clock_is_wrong_ends_what_is_due_all_the_same(
-    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    began = clock.now()
     let_everything_be_due(hospital)
-    assert left_undone(hospital) == {"allowance", "approval", "pod"}
+    assert left_undone(hospital) == {"allowance", "approval", "pod", "message", "log"}
     behind = clock.now() - timedelta(days=365)
     monkeypatch.setattr(clock, "now", lambda: behind)
     stop = threading.Event()
-    threads = start_loops(Parts(Settings(), hospital.engine, hospital.admission.policy), stop)
+    ensure_key(tmp_path / "audit.pem")
+    settings = Settings(audit=Audit(signing_key=tmp_path / "audit.pem"))
+    threads = start_loops(Parts(settings, hospital.engine, hospital.admission.policy), stop)
     try:
         wait_until(lambda: not left_undone(hospital), "what is due is ended and forgotten")
     finally:
         stop.set()
         for one in threads:
             one.join()
+    with reading(hospital.engine) as session:
+        assert min(session.scalars(select(col(AuditSegment.sealed_at)))) >= began - timedelta(minutes=1)
