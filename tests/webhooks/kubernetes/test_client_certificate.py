@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from governance.app import webhook_app
 from governance.bootstrap import Parts
 from governance.cli.serve import listeners
-from governance.settings import Database, Webhook
+from governance.settings import Webhook
 from tests.admission.conftest import CLUSTER, Hospital, hospital, policy
 from tests.http.site import production, running
 from tests.parts import cluster
@@ -77,9 +77,9 @@ def admission_configuration(folder: Path, host: str, shown: Client) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def dialect() -> str:
     """One kind is enough: nothing here is about the database."""
-    return Database(url=f"sqlite:///{tmp_path}/ledger.db")
+    return "sqlite"
 
 
 @contextmanager
