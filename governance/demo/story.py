@@ -79,9 +79,7 @@ def charge(stage: Stage, tell: Teller) -> None:
     tell.command("sato", "governance quota show radiology")
     with tell.doing("reading the quota"):
         table = stage.cli("quota", "show", "radiology")
-    require(
-        re.search(rf"^{re.escape(GPU)} +12 +0 +2 +0 +15 ", table, re.MULTILINE), "12 GPUs hard, 2 used, 15 available"
-    )
+    require(re.search(rf"^{re.escape(GPU)} +12 +0 +2 +15 ", table, re.MULTILINE), "12 GPUs hard, 2 used, 15 available")
     tell.table(table, mark=GPU)
     tell.note("12 GPUs are radiology's own, 5 more it may borrow: 15 are left.")
 
