@@ -160,6 +160,7 @@ def upgrade() -> None:
     sa.Column('depth', sa.Integer(), nullable=False),
     sa.Column('environment', sa.String(), nullable=True),
     sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('autoscaling', sa.String(), nullable=False),
     sa.Column('currency', sa.String(), nullable=False),
     sa.Column('cost_centre', sa.String(), nullable=True),
     sa.Column('legal_entity', sa.String(), nullable=True),
@@ -372,6 +373,7 @@ def upgrade() -> None:
     sa.Column('project_id', sa.Uuid(), nullable=True),
     sa.Column('exempt', sa.Boolean(), nullable=False),
     sa.Column('path', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('autoscaling', sa.String(), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['cluster'], ['cluster.name'], name=op.f('fk_namespace_cluster_cluster')),
     sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_namespace_project_id_node')),
@@ -478,6 +480,9 @@ def upgrade() -> None:
     sa.Column('pending', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('children', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('sizes', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('maxima', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('targets', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('scale_key', sa.String(), nullable=True),
     sa.Column('need', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('gone', sa.Boolean(), nullable=False),
     sa.Column('deleting', sa.Boolean(), nullable=False),
@@ -493,6 +498,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_charge_object_gone', ['seen_at'], unique=False, postgresql_where=sa.text('gone'), sqlite_where=sa.text('gone = 1'))
         batch_op.create_index(batch_op.f('ix_charge_object_owner_uid'), ['owner_uid'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_parent_uid'), ['parent_uid'], unique=False)
+        batch_op.create_index('ix_charge_object_scale_key', ['scale_key'], unique=False, postgresql_where=sa.text('scale_key IS NOT NULL'), sqlite_where=sa.text('scale_key IS NOT NULL'))
 
     op.create_table('review',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -519,6 +525,7 @@ def downgrade() -> None:
 
     op.drop_table('review')
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
+        batch_op.drop_index('ix_charge_object_scale_key', postgresql_where=sa.text('scale_key IS NOT NULL'), sqlite_where=sa.text('scale_key IS NOT NULL'))
         batch_op.drop_index(batch_op.f('ix_charge_object_parent_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_owner_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_deadline'))

@@ -38,6 +38,11 @@ def keys_in(path: ColumnElement[Any]) -> Select[Any]:
     return select(_Key(elements.c.value))
 
 
+def texts_in(texts: ColumnElement[Any]) -> Select[Any]:
+    """The texts in a JSON list of texts, likewise."""
+    return select(_Elements(texts).table_valued(column("value", Text)).c.value)
+
+
 class _Among(FunctionElement[bool]):
     name = "among"
     type = Boolean()

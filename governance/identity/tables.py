@@ -27,6 +27,7 @@ class Node(Table, table=True):
     depth: int = 0  # the root is 0
     environment: str | None = None  # of a project: production, staging, development, ...
     labels: dict[str, str] = document()
+    autoscaling: str = "current"  # or maximum: how what autoscalers scale is charged; its own, or as above it
     currency: str = "EUR"
     cost_centre: str | None = None
     legal_entity: str | None = None

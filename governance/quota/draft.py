@@ -12,7 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from governance.quota.allowances import follow
-from governance.quota.model import LIVE, ChargeState, Known, ObjectState, Size, joint_need
+from governance.quota.model import AUTOSCALER, LIVE, ChargeState, Known, ObjectState, Size, joint_need
 from governance.quota.plan import ObjectRef, Plan, Settled
 from governance.units import EMPTY, ResourceList, sum_of
 
@@ -63,20 +63,27 @@ def placed(draft: Draft, ref: ObjectRef, before: ObjectState | None) -> ObjectSt
 def parent_of(draft: Draft, ref: ObjectRef) -> ObjectState | None:
     """The owner, if it may pay: known, there, in the same namespace, and not below the object itself.
 
-    An owner that the ledger does not know pays nothing: the object is its own root.
+    An owner that the ledger does not know pays nothing: the object is its own root. Above an autoscaler stands what it
+    scales.
     """
-    owner = draft.objects.get(ref.owner_uid or "")
-    chain = _chain(draft, ref.owner_uid)
+    owner = target_of(draft, ref.target) if ref.target else draft.objects.get(ref.owner_uid or "")
+    chain = _chain(draft, owner.uid if owner else None)
     if owner is None or not chain or owner.gone or owner.namespace != ref.namespace:
         return None
     return None if ref.uid in {one.uid for one in chain} or len(chain) >= _CHAIN_MAX - 1 else owner
 
 
+def target_of(draft: Draft, key: str) -> ObjectState | None:
+    """What is scaled under this key: of several incarnations the newest that was seen, for at most one exists."""
+    named = [one for one in draft.objects.values() if one.kind != AUTOSCALER and one.scale_key() == key]
+    return max(named, key=lambda one: (bool(one.observed_version), one.id), default=None)
+
+
 def reparent(draft: Draft, ref: ObjectRef) -> None:
     """Move the object below its owner, or out from below it. What a deleted owner leaves behind stays with it."""
     state = draft.objects[ref.uid]
-    if state.parent_uid is None and state.pendings:
-        return  # one of them may be what takes it from its owner
+    if state.pendings and (state.parent_uid is None or ref.target):
+        return  # one of them may be what takes it from its owner, or use a grant for the charge that it is in
     former = draft.objects.get(state.parent_uid or "")
     parent = parent_of(draft, ref)
     if parent is None and former is not None and (former.gone or former.deleting):
@@ -101,6 +108,8 @@ def adopt_waiting(draft: Draft, ref: ObjectRef) -> None:
     for one in list(draft.objects.values()):
         if one.owner_uid == ref.uid and one.parent_uid is None and not one.gone:
             reparent(draft, ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, ref.uid))
+        elif one.uid != ref.uid and ref.scale_key in one.targets():
+            reparent(draft, ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, target=ref.scale_key))
 
 
 def set_levels(draft: Draft, *, falls: bool) -> None:

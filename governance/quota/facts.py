@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CTE, Select, and_, bindparam, literal, select, union, union_all
 from sqlmodel import Session
 
-from governance.db.elements import among, keys_in
+from governance.db.elements import among, keys_in, texts_in
 from governance.db.together import Together, fetch, together
 from governance.quota.model import (
     LIVE,
@@ -70,20 +70,28 @@ def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
         "owner_uid": ref.owner_uid or "",
         "kind": ref.kind,
         "native_id": ref.native_id,
+        "scale_key": ref.scale_key,
     }
 
 
 def _chain() -> CTE:
-    """The object, its owner, the one that it was last seen with, those that wait for it, and all their ancestors."""
+    """The object, its owner, the one that it was last seen with, those that wait for it, and all their ancestors.
+
+    Of an autoscaler what it scales, by the name that is in hand and by all that the ledger knows it to name; of what
+    can be scaled its autoscalers, and others of its name.
+    """
     here = _object.cluster == bindparam("cluster")
     found = (_object.cluster, _object.uid, _object.parent_uid, _object.charge_id)
     waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
     former = select(_object.owner_uid).where(here, _object.uid == bindparam("uid")).scalar_subquery()
+    named = select(_object.targets).where(here, _object.uid == bindparam("uid")).scalar_subquery()
     first = union_all(
         select(*found).where(here, _object.uid == bindparam("uid")),
         select(*found).where(here, _object.uid == former),
         select(*found).where(here, _object.uid == bindparam("owner_uid")),
         select(*found).where(here, waiting),
+        select(*found).where(here, _object.scale_key == bindparam("scale_key")),
+        select(*found).where(here, among(_object.scale_key, texts_in(named))),
     ).cte("first")
     chain = select(*first.c, literal(0).label("height")).cte("chain", recursive=True)
     above = select(*found, chain.c.height + 1).where(
@@ -170,6 +178,7 @@ def object_state(row: Mapping[str, Any]) -> ObjectState:
         pendings=tuple(Pending.from_document(one) for one in row["pending"]),
         children=ResourceList(row["children"]),
         sizes={Size(one["revision"], ResourceList(one["unit"])): one["count"] for one in row["sizes"]},
+        maxima=row["maxima"],
         gone=row["gone"],
         deleting=row["deleting"],
     )
@@ -205,7 +214,14 @@ def _cluster_state(row: Mapping[str, Any]) -> ClusterState:
 def _namespace_state(row: Mapping[str, Any]) -> NamespaceState:
     path = () if row["exempt"] else tuple(row["path"])
     return NamespaceState(
-        row["cluster"], row["name"], row["project_id"], row["exempt"], path, row["labels"], row["revision"]
+        row["cluster"],
+        row["name"],
+        row["project_id"],
+        row["exempt"],
+        path,
+        row["labels"],
+        row["revision"],
+        row["autoscaling"],
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from governance.quota.model import LIVE, Position, UsageRow
+from governance.quota.realign import misaligned, realign
 from governance.quota.tables import Allowance, Charge, Namespace
 from governance.quota.totals import retotal
 from governance.quota.write import UsageKey, lock_usage, mark_breaches, save_usage
@@ -32,13 +33,14 @@ def settle_tree(session: Session, limits: Iterable[Limit], now: datetime) -> int
     """Make these the limits, all of them, and charge what exists along the tree as it is now.
 
     Call it last in the transaction that changed nodes, namespace bindings or quotas: a namespace that another project
-    pays for, or a department that moved, takes its charges along. A limit may be cut below usage: a breach opens, and
-    only decreases pass.
+    pays for, or a department that moved, takes its charges along, and what autoscalers scale is charged as policy now
+    says. A limit may be cut below usage: a breach opens, and only decreases pass.
 
     Returns:
         how many charges moved.
     """
     moved = _move_charges(session)
+    autoscalers = misaligned(session)
     rows = {
         (str(one.node_id), one.resource): UsageRow(
             str(one.node_id),
@@ -52,13 +54,16 @@ def settle_tree(session: Session, limits: Iterable[Limit], now: datetime) -> int
         for one in limits
     }
     retotal(session, rows, now)
+    realign(session, autoscalers, now)
     return moved
 
 
 def move(session: Session, now: datetime) -> int:
     """After a reorganisation or another binding, limits unchanged: charges follow the paths of their namespaces."""
     moved = _move_charges(session)
+    autoscalers = misaligned(session)
     retotal(session, None, now)
+    realign(session, autoscalers, now)
     return moved
 
 

@@ -12,6 +12,12 @@ from governance.units import EMPTY, ResourceList, largest_of
 
 LIVE = ("held", "confirmed")  # the states of a charge that stands in usage
 POD = "core/pods"
+AUTOSCALER = "autoscaling/horizontalpodautoscalers"
+
+
+def scale_key(kind: str, namespace: str, name: str) -> str:
+    """The name under which an autoscaler and what it scales find each other."""
+    return f"{kind}/{namespace}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Declaration:
     template: str = ""  # hash of the template as it runs: images, resources, placement, security context
     revision: str = ""  # a pod: of which of its owner's templates it was made; an owner that keeps several: its newest
     images: tuple[str, ...] = ()
+    target: str = ""  # an autoscaler: the scale key of what it scales
+    maximum: int = 0  # an autoscaler: to how many replicas
 
     def value(self) -> ResourceList:
         """What it takes at most, in ledger units."""
@@ -39,7 +47,8 @@ class Declaration:
     def same(self, other: Declaration) -> bool:
         """Whether both are the same wish. Surge and rolling pass by themselves; the template stands for its unit."""
         mine, theirs = (self.template or self.unit), (other.template or other.unit)
-        return (self.replicas, self.fixed, mine) == (other.replicas, other.fixed, theirs)
+        scaled, scaled_by_other = (self.target, self.maximum), (other.target, other.maximum)
+        return (self.replicas, self.fixed, mine, scaled) == (other.replicas, other.fixed, theirs, scaled_by_other)
 
     def as_document(self) -> dict[str, Any]:
         """For storage; `from_document` reads it back."""
@@ -53,6 +62,8 @@ class Declaration:
             "template": self.template,
             "revision": self.revision,
             "images": list(self.images),
+            "target": self.target,
+            "maximum": self.maximum,
         }
 
     @classmethod
@@ -68,6 +79,8 @@ class Declaration:
             template=document["template"],
             revision=document["revision"],
             images=tuple(document["images"]),
+            target=document["target"],
+            maximum=document["maximum"],
         )
 
 
@@ -126,7 +139,8 @@ class ObjectState:
     """One object that the ledger knows. `children` is the sum of the needs of those directly below it.
 
     `sizes` counts the pods that draw on it: how many of those directly below have which size. It is a count, not the
-    largest alone, so that the largest is still known when it goes.
+    largest alone, so that the largest is still known when it goes. `maxima` are how far autoscalers may scale it, by
+    their uid, where policy charges the maximum (`autoscaling.align` keeps them).
     """
 
     id: UUID
@@ -142,6 +156,7 @@ class ObjectState:
     pendings: tuple[Pending, ...] = ()
     children: ResourceList = EMPTY
     sizes: Mapping[Size, int] = field(default_factory=dict)
+    maxima: Mapping[str, int] = field(default_factory=dict)
     gone: bool = False  # deleted, or never came to be; kept so that a late event does not bring it back
     deleting: bool = False  # has a deletionTimestamp
 
@@ -151,7 +166,11 @@ class ObjectState:
 
     def value(self) -> ResourceList:
         """The largest of what was observed and what is pending, component by component."""
-        return largest_of(replace(one, unit=one.unit | self.largest(one)).value() for one in self.declared())
+        most = max(self.maxima.values(), default=0)
+        return largest_of(
+            replace(one, unit=one.unit | self.largest(one), replicas=max(one.replicas, most)).value()
+            for one in self.declared()
+        )
 
     def largest(self, declaration: Declaration) -> ResourceList:
         """The largest pod that runs with a declaration's template, or, while that rolls out, with any."""
@@ -171,6 +190,20 @@ class ObjectState:
         """What it was last known to declare, pending writes included; the one that rolls out, if any does."""
         known = self.declared()
         return next((one for one in known if one.rolling), known[-1] if known else None)
+
+    def targets(self) -> dict[str, int]:
+        """An autoscaler: how far it may scale what, by scale key, the newest wish last. Empty for all others."""
+        found: dict[str, int] = {}
+        for one in self.declared():
+            if one.target:
+                found[one.target] = max(one.maximum, found.pop(one.target, 0))
+        return found
+
+    def scale_key(self) -> str | None:
+        """What it is found by: an autoscaler by what it scales. None: nothing can scale it, or it is gone."""
+        if self.gone or self.kind == POD:
+            return None
+        return next(reversed(self.targets()), scale_key(self.kind, self.namespace, self.name))
 
     def need(self) -> ResourceList:
         """max(value, children), but `count/*` adds up: a Deployment and its pods are all there."""
@@ -323,6 +356,7 @@ class NamespaceState:
     path: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    autoscaling: str = "current"  # or maximum: what an autoscaler may set is charged, not what it sets
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,25 @@ from datetime import datetime
 from uuid import UUID
 
 from governance.quota.allowances import Changed
-from governance.quota.model import AllowanceState, ChargeState, Declaration, Known, ObjectState, Position, walk
+from governance.quota.model import (
+    AllowanceState,
+    ChargeState,
+    Declaration,
+    Known,
+    ObjectState,
+    Position,
+    scale_key,
+    walk,
+)
 from governance.units import EMPTY, ResourceList
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Which object: `owner_uid` is its controllerRef's uid (for a StatefulSet's claim, the set's)."""
+    """Which object: `owner_uid` is its controllerRef's uid (for a StatefulSet's claim, the set's).
+
+    `target` is the scale key of what an autoscaler scales: it stands below that, whoever its owner is.
+    """
 
     cluster: str
     namespace: str
@@ -27,10 +39,15 @@ class ObjectRef:
     kind: str  # group/resource
     uid: str
     owner_uid: str | None = None
+    target: str = ""
 
     @property
     def native_id(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def scale_key(self) -> str:
+        return self.target or scale_key(self.kind, self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from governance.quota.draft import Draft, parent_of, placed, plan_of, put, reparent, set_levels
+from governance.quota.autoscaling import align, charges_maximum
+from governance.quota.draft import Draft, parent_of, placed, plan_of, put, reparent, set_levels, target_of
 from governance.quota.model import Declaration, Known, ObjectState, Pending
 from governance.quota.plan import ObjectRef, Proposal
-from governance.units import largest_of, sum_of
+from governance.units import EMPTY, ResourceList, largest_of, sum_of
 
 
 def scaled(known: Known, uid: str, replicas: int) -> Declaration | None:
@@ -28,6 +29,13 @@ def scaled(known: Known, uid: str, replicas: int) -> Declaration | None:
         surge=max(one.surge for one in entries),
         rolling=any(one.rolling for one in entries),
     )
+
+
+def reach(known: Known, autoscaler: Declaration) -> ResourceList:
+    """What the pods take that an autoscaler may make, where that is charged; by templates, as of a Scale."""
+    target = target_of(Draft(known), autoscaler.target) if autoscaler.target and charges_maximum(known) else None
+    most = scaled(known, target.uid, autoscaler.maximum) if target else None
+    return most.unit * most.replicas if most else EMPTY
 
 
 def propose(
@@ -62,6 +70,7 @@ def propose(
     put(draft, replace(state, pendings=(*kept, entry)))
     if ref.owner_uid != state.owner_uid and parent_of(draft, ref) is None:
         reparent(draft, ref)  # taken from its owner: the owner will make another, so this one is charged by itself
+    align(draft)
     set_levels(draft, falls=False)
     charge = draft.charges[draft.objects[ref.uid].charge_id]
     if decision_id is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from governance.quota.autoscaling import align
 from governance.quota.draft import Draft, adopt_waiting, placed, plan_of, put, reparent, set_levels
 from governance.quota.model import Declaration, Known, ObjectState, Pending
-from governance.quota.plan import Observation, Plan, Settled
+from governance.quota.plan import ObjectRef, Observation, Plan, Settled
 from governance.units import largest_of
 
 
@@ -46,8 +47,17 @@ def settle(known: Known, seen: Observation) -> Plan:
     if seen.declaration is not None and version_number(seen.version) >= version_number(after.observed_version):
         reparent(draft, seen.ref)
         adopt_waiting(draft, seen.ref)
+    align(draft)
     set_levels(draft, falls=True)
     return plan_of(draft, seen.ref, settled)
+
+
+def realigned(known: Known, ref: ObjectRef) -> Plan:
+    """What the charges become when policy on autoscalers has changed; `ref` is one of them."""
+    draft = Draft(known)
+    align(draft)
+    set_levels(draft, falls=True)
+    return plan_of(draft, ref)
 
 
 def version_number(version: str) -> int:

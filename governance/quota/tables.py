@@ -42,6 +42,7 @@ class Namespace(Table, table=True):
     project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: not bound
     exempt: bool = False
     path: list[str] = document(list)  # node ids, the project first, the root last
+    autoscaling: str = "current"  # or maximum: what autoscalers may set is charged
     revision: int = 0  # configuration revision in which this row was last settled
 
 
@@ -87,6 +88,9 @@ class Charge(Table, table=True):
     updated_at: datetime = instant()
 
 
+_CAN_SCALE = text("scale_key IS NOT NULL")  # no pod can: their rows, which are most, cost this index nothing
+
+
 class ChargeObject(Table, table=True):
     """One object that the ledger knows, root or descendant, with what was observed of it and what is pending."""
 
@@ -94,6 +98,7 @@ class ChargeObject(Table, table=True):
     __table_args__ = (
         UniqueConstraint("uid", "cluster"),  # looked up by uid
         Index("ix_charge_object_charge_id", "charge_id", "deadline"),
+        Index("ix_charge_object_scale_key", "scale_key", sqlite_where=_CAN_SCALE, postgresql_where=_CAN_SCALE),
         Index("ix_charge_object_gone", "seen_at", postgresql_where=text("gone"), sqlite_where=text("gone = 1")),
     )
 
@@ -111,6 +116,9 @@ class ChargeObject(Table, table=True):
     pending: list[Any] = document(list)  # [{base_version, declaration, content, grant, deadline, decision}]
     children: dict[str, int] = document()  # sum of the needs of its direct children
     sizes: list[Any] = document(list)  # [{revision, unit, count}]: how large the pods are that draw on it
+    maxima: dict[str, int] = document()  # how far autoscalers may scale it, by their uid
+    targets: list[str] = document(list)  # an autoscaler: the scale keys of what it names, pending writes included
+    scale_key: str | None = None  # by which an autoscaler and what it scales find each other
     need: dict[str, int] = document()  # max(value, children) component by component
     gone: bool = (
         False  # deleted, or never came to be; kept for a day (quota.prune), so that a late event does not bring it back

@@ -13,8 +13,8 @@ from sqlmodel import Session, col
 
 from governance.identity.tables import Node
 from governance.quota.facts import object_state, usage_row
-from governance.quota.model import LIVE, ObjectState, UsageRow, joint_need
-from governance.quota.tables import Allowance, Charge, ChargeObject, Cluster, Usage
+from governance.quota.model import AUTOSCALER, LIVE, ObjectState, UsageRow, joint_need
+from governance.quota.tables import Allowance, Charge, ChargeObject, Cluster, Namespace, Usage
 from governance.quota.write import UsageKey, create_usage, mark_breaches, save_usage, table_of
 from governance.units import EMPTY, ResourceList, sum_of
 
@@ -23,7 +23,7 @@ from governance.units import EMPTY, ResourceList, sum_of
 class Difference:
     """A stored amount that is not what its entries add up to."""
 
-    what: str  # usage used, usage drawn, usage allowance, object children, object sizes, charge level
+    what: str  # usage used, usage drawn, usage allowance, object children, object sizes, object maxima, charge level
     of: str  # the row: node and resource, object uid, charge
     stored: int
     derived: int
@@ -191,6 +191,7 @@ def _of_objects(session: Session) -> list[Difference]:
             for size in one.sizes.keys() | counted.keys()
             if one.sizes.get(size, 0) != counted[size]
         ]
+    found += _of_maxima(session, objects)
     named: dict[tuple[str, str, str], list[Charge]] = defaultdict(list)
     for charge in session.scalars(select(Charge).where(col(Charge.state).in_(LIVE))):
         named[charge.scope, charge.kind, charge.native_id].append(charge)
@@ -199,6 +200,25 @@ def _of_objects(session: Session) -> list[Difference]:
         needed = joint_need(one for one in roots if one is not None and one.parent_uid is None)
         short = (needed - sum_of(ResourceList(one.level) for one in charges)).positive()
         found += _unequal("charge level", f"{scope} {native_id}", EMPTY, short)
+    return found
+
+
+def _of_maxima(session: Session, objects: Mapping[tuple[str, str], ObjectState]) -> list[Difference]:
+    """How far autoscalers may go against what they scale was told, where policy charges the maximum."""
+    charged = select(col(Namespace.cluster), col(Namespace.name)).where(col(Namespace.autoscaling) == "maximum")
+    namespaces = {(cluster, name) for cluster, name in session.execute(charged)}
+    told: dict[tuple[str, str | None], dict[str, int]] = defaultdict(dict)
+    for (cluster, uid), one in objects.items():
+        for key, maximum in one.targets().items() if (cluster, one.namespace) in namespaces else ():
+            told[cluster, key][uid] = maximum
+    found = []
+    for (cluster, uid), one in objects.items():
+        derived = told[cluster, one.scale_key()] if one.kind != AUTOSCALER else {}
+        found += [
+            Difference("object maxima", f"{uid} {by}", one.maxima.get(by, 0), derived.get(by, 0))
+            for by in sorted(one.maxima.keys() | derived.keys())
+            if one.maxima.get(by) != derived.get(by)
+        ]
     return found
 
 

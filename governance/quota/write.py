@@ -229,6 +229,9 @@ def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None
             {"revision": one.revision, "unit": one.unit.as_dict(), "count": number}
             for one, number in state.sizes.items()
         ],
+        "maxima": dict(state.maxima),
+        "targets": list(state.targets()),
+        "scale_key": state.scale_key(),
         "need": state.need().as_dict(),
         "gone": state.gone,
         "deleting": state.deleting,

@@ -58,7 +58,7 @@ def found(engine: Engine) -> Hospital:
         above = {"ct": (ct, radiology), "mri": (mri, radiology), "theatre": (theatre, surgery)}
         for name, (project, department) in above.items():
             path = [str(project), str(department), str(root)]
-            session.add(Namespace(cluster="ward", name=name, project_id=project, path=path))
+            session.add(Namespace(cluster="ward", name=name, project_id=project, path=path, autoscaling="maximum"))
     return Hospital(root, radiology, surgery, ct, mri, theatre)
 
 

@@ -8,16 +8,28 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
-from governance.db.session import reading
+from governance.db.session import reading, transaction
 from governance.quota import propose as proposing
 from governance.quota import settle as settling
 from governance.quota.ledger import Reservation, reserve
-from governance.quota.model import LIVE, ChargeState, Declaration, Known, NamespaceState, ObjectState, UsageRow, walk
+from governance.quota.limits import move
+from governance.quota.model import (
+    AUTOSCALER,
+    LIVE,
+    ChargeState,
+    Declaration,
+    Known,
+    NamespaceState,
+    ObjectState,
+    UsageRow,
+    walk,
+)
 from governance.quota.observe import observe, observe_list
 from governance.quota.plan import ObjectRef, Observation, Plan
 from governance.quota.settle import version_number
+from governance.quota.tables import Namespace
 from governance.quota.totals import derive, differences
 from governance.quota.write import Reserved, UsageKey
 from governance.units import ResourceList, sum_of
@@ -39,6 +51,9 @@ class Ledger(Protocol):
 
     def observe_list(self, kind: str, listed: Sequence[Observation], version: str, now: datetime) -> None: ...
 
+    def charge(self, autoscaling: str, now: datetime) -> None:
+        """Policy on autoscalers changes."""
+
     def charged(self) -> ResourceList:
         """What stands in usage at the project."""
 
@@ -59,9 +74,12 @@ class Memory:
     charges: dict[UUID, ChargeState] = field(default_factory=dict)
     usage: dict[UsageKey, UsageRow] = field(default_factory=dict)
     project: UUID = field(default_factory=uuid4)
+    autoscaling: str = "maximum"
 
     def known(self, ref: ObjectRef) -> Known:
-        namespace = NamespaceState(ref.cluster, ref.namespace, self.project, exempt=False, path=PATH)
+        namespace = NamespaceState(
+            ref.cluster, ref.namespace, self.project, exempt=False, path=PATH, autoscaling=self.autoscaling
+        )
         return Known(None, namespace, tuple(self.usage.values()), dict(self.objects), dict(self.charges))
 
     def reserve(self, ref: ObjectRef, declaration: Declaration, base: int, now: datetime, deadline: datetime) -> bool:  # noqa: ARG002
@@ -92,6 +110,11 @@ class Memory:
         ]
         for seen in (*listed, *absent):
             self.observe(seen, now)
+
+    def charge(self, autoscaling: str, now: datetime) -> None:  # noqa: ARG002
+        self.autoscaling = autoscaling
+        for ref in [self._ref(one) for one in self.objects.values() if one.kind == AUTOSCALER]:
+            self._apply(settling.realigned(self.known(ref), ref))
 
     def charged(self) -> ResourceList:
         return ResourceList({resource: row.used for (node, resource), row in self.usage.items() if node == "ct"})
@@ -143,6 +166,11 @@ class Stored:
 
     def observe_list(self, kind: str, listed: Sequence[Observation], version: str, now: datetime) -> None:
         observe_list(self.engine, "ward", kind, listed, version=version, begun_at=now, now=now)
+
+    def charge(self, autoscaling: str, now: datetime) -> None:
+        with transaction(self.engine) as session:
+            session.execute(update(Namespace).values(autoscaling=autoscaling))
+            move(session, now)
 
     def charged(self) -> ResourceList:
         with reading(self.engine) as session:

@@ -2,7 +2,8 @@
 
 What is simulated is what Kubernetes was seen to do (LEDGER.md): writes are admitted before they persist and may be
 lost after, by conflict or for no reason; events are in order, but late, repeated, or lost until the next LIST. Pods may
-take more than their template says: a sidecar is put into them as they are made, or they are resized in place.
+take more than their template says: a sidecar is put into them as they are made, or they are resized in place. Policy
+charges what autoscalers may set, or what they set, and may change.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from governance.quota.model import Declaration, ObjectState, joint_need
+from governance.quota.model import AUTOSCALER, Declaration, ObjectState, joint_need, scale_key
 from governance.quota.plan import ObjectRef, Observation
 from governance.quota.propose import scaled
 from governance.units import ResourceList, sum_of
 from tests.quota.hospital import DEPLOYMENT, NOW, POD, REPLICASET
 from tests.quota.ledgers import Ledger
 
-KINDS = (DEPLOYMENT, REPLICASET, POD)  # owners first, as the watch lists them
+KINDS = (DEPLOYMENT, REPLICASET, POD, AUTOSCALER)  # owners first, as the watch lists them
 _TIMEOUT = timedelta(seconds=90)
 _NOBODY = UUID(int=0)
 
@@ -30,6 +31,13 @@ def pods(kind: str, replicas: int, template: str, *, surge: int = 0) -> Declarat
     unit = ResourceList({"requests.cpu": 1000 * (1 + ord(template) - ord("a"))})
     fixed = ResourceList({f"count/{kind.split('/')[1]}": 1})
     return Declaration(kind, replicas, unit, surge=surge, fixed=fixed, template=template)
+
+
+def up_to(maximum: int, target: str) -> Declaration:
+    """An autoscaler of a Deployment."""
+    fixed = ResourceList({"count/horizontalpodautoscalers.autoscaling": 1})
+    key = scale_key(DEPLOYMENT, "ct", target)
+    return Declaration(AUTOSCALER, 0, ResourceList(), fixed=fixed, target=key, maximum=maximum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class World:
     graves: dict[str, ObjectRef] = field(default_factory=dict)
     told: dict[str, Observation] = field(default_factory=dict)  # the last of each object that is there
     taken_away: set[str] = field(default_factory=set)  # pods of which somebody asked to remove the owner
+    autoscaling: str = "maximum"  # what policy charges
     sidecar: int = 0  # millicores that are put into each pod that a controller makes
     let_go: dict[str, str] = field(default_factory=dict)  # by whom: what an orphaning delete left behind
     writes: list[Write] = field(default_factory=list)
@@ -94,6 +103,25 @@ class World:
             self._store(one.ref, replace(one.declaration, replicas=replicas), one)
             return True
         return self._ask(Write(one.ref, one.version, one.declaration, scale_to=replicas))
+
+    def autoscale(self, name: str, target: str, maximum: int) -> bool:
+        """An autoscaler is made, for a Deployment that may be there or not."""
+        declaration = up_to(maximum, target)
+        ref = replace(self._ref(name, AUTOSCALER, None), target=declaration.target)
+        return self._ask(Write(ref, 0, declaration))
+
+    def change_autoscaler(self, one: Stored, target: str, maximum: int) -> bool:
+        """It may set more, or less, or scale another Deployment."""
+        after = up_to(maximum, target)
+        if after.target == one.declaration.target and maximum <= one.declaration.maximum:
+            self._store(one.ref, after, one)
+            return True
+        return self._ask(Write(replace(one.ref, target=after.target), one.version, after))
+
+    def charge(self, autoscaling: str) -> None:
+        """Policy says from now on that the maximum of autoscalers is charged, or what they set."""
+        self.autoscaling = autoscaling
+        self.ledger.charge(autoscaling, self.now)
 
     def take_from_owner(self, pod: Stored) -> bool:
         """A user removes a pod's controllerRef; its controller will make another."""
@@ -300,10 +328,16 @@ class World:
     def _running(self, one: Stored, *, told: bool) -> Declaration:
         """What an object declares, with the unit that its pods are known to have."""
         if one.ref.kind != POD:
-            return replace(one.declaration, unit=one.declaration.unit | self._largest(one, told=told))
+            unit = one.declaration.unit | self._largest(one, told=told)
+            return replace(one.declaration, unit=unit, replicas=max(one.declaration.replicas, self._maximum(one)))
         if told or one.ref.uid in self.told:
             return one.declaration
         return pods(POD, 1, one.declaration.template)
+
+    def _maximum(self, one: Stored) -> int:
+        """To how many replicas autoscalers may scale it, if policy charges that."""
+        autoscalers = [other.declaration for other in self._all() if other.declaration.target == one.ref.scale_key]
+        return max((other.maximum for other in autoscalers if self.autoscaling == "maximum"), default=0)
 
     def _largest(self, one: Stored, *, told: bool) -> ResourceList:
         """The largest of the pods that run with the template of a Deployment or ReplicaSet."""

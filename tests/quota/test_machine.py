@@ -16,11 +16,12 @@ from sqlalchemy import Engine, event
 
 from governance.bootstrap import metadata
 from governance.db.session import make_engine
+from governance.quota import autoscaling as aligning
 from governance.quota import draft as drafting
 from governance.quota import propose as proposing
 from governance.quota import settle as settling
 from governance.quota.limits import Limit
-from governance.quota.model import Declaration, Known, ObjectState
+from governance.quota.model import AUTOSCALER, Declaration, Known, ObjectState
 from governance.quota.plan import ObjectRef, Observation, Proposal, Settled
 from governance.settings import Database
 from governance.units import EMPTY, ResourceList
@@ -35,13 +36,14 @@ T = TypeVar("T")
 
 NAMES = st.sampled_from(["web", "job"])
 REPLICAS = st.integers(0, 3)
+MAXIMA = st.integers(2, 6)
 TEMPLATES = st.sampled_from(["a", "b"])
 PICK = st.integers(0, 30)
 LIMIT = 14_000
 
 
-class Life(RuleBasedStateMachine):
-    """Users, the API server, controllers and the watch, one step at a time."""
+class Wishes(RuleBasedStateMachine):
+    """Users, the API server and the watch, one step at a time; controllers work while all becomes quiet."""
 
     world: World
 
@@ -58,16 +60,6 @@ class Life(RuleBasedStateMachine):
     @rule(name=NAMES, replicas=REPLICAS, template=TEMPLATES)
     def a_deployment_is_created(self, name: str, replicas: int, template: str) -> None:
         self.world.create(name, DEPLOYMENT, replicas, template)
-
-    @rule(name=NAMES, replicas=REPLICAS, template=TEMPLATES)
-    def a_replica_set_is_created(self, name: str, replicas: int, template: str) -> None:
-        self.world.create(f"{name}-x", REPLICASET, replicas, template)
-
-    @rule(number=PICK, template=TEMPLATES, forged=st.booleans())
-    def a_pod_is_created_that_may_claim_an_owner_whom_nobody_knows(
-        self, number: int, template: str, forged: bool
-    ) -> None:
-        self.world.create(f"pod-{number}", POD, 1, template, owner="uid-of-nobody" if forged else None)
 
     @precondition(lambda self: self.of(DEPLOYMENT))
     @rule(pick=PICK, replicas=REPLICAS, template=TEMPLATES)
@@ -89,19 +81,18 @@ class Life(RuleBasedStateMachine):
         for write in self.world.writes[before:]:
             self.world.persist(write)
 
-    @precondition(lambda self: self.of(POD))
-    @rule(pick=PICK)
-    def a_pod_is_taken_from_its_owner(self, pick: int) -> None:
-        self.world.take_from_owner(one_of(self.of(POD), pick))
+    @rule(name=NAMES, of=NAMES, maximum=MAXIMA)
+    def an_autoscaler_is_created(self, name: str, of: str, maximum: int) -> None:
+        self.world.autoscale(name, of, maximum)
 
-    @precondition(lambda self: self.of(POD))
-    @rule(pick=PICK, millicores=st.sampled_from([1000, 1500, 2500]))
-    def a_pod_is_resized(self, pick: int, millicores: int) -> None:
-        self.world.resize(one_of(self.of(POD), pick), millicores)
+    @precondition(lambda self: self.of(AUTOSCALER))
+    @rule(pick=PICK, of=NAMES, maximum=MAXIMA)
+    def an_autoscaler_is_changed(self, pick: int, of: str, maximum: int) -> None:
+        self.world.change_autoscaler(one_of(self.of(AUTOSCALER), pick), of, maximum)
 
-    @rule(millicores=st.sampled_from([0, 500]))
-    def from_now_on_pods_get_a_sidecar_or_none(self, millicores: int) -> None:
-        self.world.sidecar = millicores
+    @rule(autoscaling=st.sampled_from(["maximum", "maximum", "current"]))
+    def policy_on_autoscalers_changes(self, autoscaling: str) -> None:
+        self.world.charge(autoscaling)
 
     @precondition(lambda self: any(one.ref.owner_uid is None for one in self.world.objects.values()))
     @rule(pick=PICK, orphan=st.booleans())
@@ -127,16 +118,6 @@ class Life(RuleBasedStateMachine):
     @rule(pick=PICK)
     def a_write_is_asked_about_again(self, pick: int) -> None:
         self.world.repeat(one_of(self.world.writes, pick))
-
-    @precondition(lambda self: self.of(DEPLOYMENT) or self.of(REPLICASET))
-    @rule(pick=PICK, steps=st.integers(1, 4))
-    def a_controller_works(self, pick: int, steps: int) -> None:
-        for step in range(steps):
-            self.world.reconcile(one_of(self.of(DEPLOYMENT) + self.of(REPLICASET), pick + step))
-
-    @rule()
-    def garbage_is_collected(self) -> None:
-        self.world.collect_garbage()
 
     @precondition(lambda self: self.world.queue)
     @rule(times=st.integers(1, 5))
@@ -182,6 +163,44 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def every_total_is_what_the_charges_add_up_to(self) -> None:
         assert self.world.ledger.is_sound()
+
+
+class Life(Wishes):
+    """With parts of workloads, and controllers that work at any time."""
+
+    @rule(name=NAMES, replicas=REPLICAS, template=TEMPLATES)
+    def a_replica_set_is_created(self, name: str, replicas: int, template: str) -> None:
+        self.world.create(f"{name}-x", REPLICASET, replicas, template)
+
+    @rule(number=PICK, template=TEMPLATES, forged=st.booleans())
+    def a_pod_is_created_that_may_claim_an_owner_whom_nobody_knows(
+        self, number: int, template: str, forged: bool
+    ) -> None:
+        self.world.create(f"pod-{number}", POD, 1, template, owner="uid-of-nobody" if forged else None)
+
+    @precondition(lambda self: self.of(POD))
+    @rule(pick=PICK)
+    def a_pod_is_taken_from_its_owner(self, pick: int) -> None:
+        self.world.take_from_owner(one_of(self.of(POD), pick))
+
+    @precondition(lambda self: self.of(POD))
+    @rule(pick=PICK, millicores=st.sampled_from([1000, 1500, 2500]))
+    def a_pod_is_resized(self, pick: int, millicores: int) -> None:
+        self.world.resize(one_of(self.of(POD), pick), millicores)
+
+    @rule(millicores=st.sampled_from([0, 500]))
+    def from_now_on_pods_get_a_sidecar_or_none(self, millicores: int) -> None:
+        self.world.sidecar = millicores
+
+    @precondition(lambda self: self.of(DEPLOYMENT) or self.of(REPLICASET))
+    @rule(pick=PICK, steps=st.integers(1, 4))
+    def a_controller_works(self, pick: int, steps: int) -> None:
+        for step in range(steps):
+            self.world.reconcile(one_of(self.of(DEPLOYMENT) + self.of(REPLICASET), pick + step))
+
+    @rule()
+    def garbage_is_collected(self) -> None:
+        self.world.collect_garbage()
 
 
 def one_of(many: Sequence[T], pick: int) -> T:
@@ -276,8 +295,38 @@ def ignore_live_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafting, "_recounted", lambda *_: {})
 
 
+def believe_the_newest_maximum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An autoscaler may set what the last write of it says that was admitted, whatever becomes of that."""
+
+    def targets(state: ObjectState) -> dict[str, int]:
+        return {one.target: one.maximum for one in state.declared()[-1:] if one.target}
+
+    monkeypatch.setattr(ObjectState, "targets", targets)
+
+
+def wait_for_the_maximum_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An autoscaler may set what was observed of it."""
+
+    def targets(state: ObjectState) -> dict[str, int]:
+        return {one.target: one.maximum for one in (state.observed,) if one and one.target}
+
+    monkeypatch.setattr(ObjectState, "targets", targets)
+
+
+def tell_only_what_the_autoscaler_stands_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A successor that waits to be seen beside what it succeeds is not told what the autoscaler may set."""
+    original = drafting.put
+
+    def put(draft: drafting.Draft, after: ObjectState) -> None:
+        mine = {uid: n for uid, n in after.maxima.items() if draft.objects[uid].parent_uid in (None, after.uid)}
+        original(draft, replace(after, maxima=mine))
+
+    monkeypatch.setattr(aligning, "put", put)
+
+
 @pytest.mark.parametrize(
-    "mutate", [trust_owner_references, skip_pendings, credit_early, key_by_review, ignore_live_pods]
+    "mutate",
+    [trust_owner_references, skip_pendings, credit_early, key_by_review, ignore_live_pods],
 )
 def test_it_would_not_if_the_ledger(
     mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
@@ -285,3 +334,19 @@ def test_it_would_not_if_the_ledger(
     mutate(monkeypatch)
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Life, settings=QUICK)
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        believe_the_newest_maximum,
+        wait_for_the_maximum_to_be_seen,
+        tell_only_what_the_autoscaler_stands_below,
+    ],
+)
+def test_it_would_not_if_of_autoscalers_the_ledger(
+    mutate: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Wishes, settings=QUICK)
