@@ -18,6 +18,7 @@ from governance.configuration.in_force import manifests_in_force, revision_in_fo
 from governance.configuration.specs import Cluster as ClusterSpec
 from governance.configuration.specs import NamespaceBinding, Selector
 from governance.configuration.writing import Writing, node_ids, paths
+from governance.identity.tables import Node
 from governance.quota.limits import move
 from governance.quota.tables import Cluster, Namespace
 
@@ -28,6 +29,20 @@ class Bound:
 
     project: str | None = None
     exempt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What a namespace's row says of the project that pays for it."""
+
+    nodes: Mapping[str, UUID]
+    paths: Mapping[UUID, list[str]]
+    autoscaling: Mapping[UUID, str]
+
+    @classmethod
+    def read(cls, session: Session) -> _Tree:
+        policies = session.exec(select(Node.id, Node.autoscaling).where(col(Node.retired_at).is_(None)))
+        return cls(node_ids(session), paths(session), dict(policies.all()))
 
 
 def write(writing: Writing) -> None:
@@ -57,13 +72,13 @@ def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str
     """
     row = session.get(Namespace, (cluster, name), with_for_update=True) or Namespace(cluster=cluster, name=name)
     row.labels = dict(labels)
-    paid_by = (row.path, row.exempt)
+    paid_by = (row.path, row.exempt, row.autoscaling)
     bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
-    _settle(row, bound_to(bindings, cluster, name, labels), node_ids(session), paths(session))
+    _settle(row, bound_to(bindings, cluster, name, labels), _Tree.read(session))
     row.revision = revision_in_force(session)
     session.add(row)
     session.flush()
-    if (row.path, row.exempt) != paid_by:
+    if (row.path, row.exempt, row.autoscaling) != paid_by:
         move(session, now)
     return row
 
@@ -107,16 +122,17 @@ def _add_named(session: Session, bindings: Iterable[NamespaceBinding]) -> None:
 
 
 def _bind_all(session: Session, bindings: Mapping[str, NamespaceBinding], revision: int) -> None:
-    nodes, ways = node_ids(session), paths(session)
+    tree = _Tree.read(session)
     rows = session.exec(select(Namespace).order_by(Namespace.cluster, Namespace.name).with_for_update())
     for row in rows.all():
-        _settle(row, bound_to(bindings, row.cluster, row.name, row.labels), nodes, ways)
+        _settle(row, bound_to(bindings, row.cluster, row.name, row.labels), tree)
         row.revision = revision
         session.add(row)
     session.flush()
 
 
-def _settle(row: Namespace, bound: Bound, nodes: Mapping[str, UUID], ways: Mapping[UUID, list[str]]) -> None:
-    row.project_id = nodes[bound.project] if bound.project else None
+def _settle(row: Namespace, bound: Bound, tree: _Tree) -> None:
+    row.project_id = tree.nodes[bound.project] if bound.project else None
     row.exempt = bound.exempt
-    row.path = ways[row.project_id] if row.project_id else []
+    row.path = tree.paths[row.project_id] if row.project_id else []
+    row.autoscaling = tree.autoscaling[row.project_id] if row.project_id else "current"

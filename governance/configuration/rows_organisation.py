@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from governance.configuration.references import ancestors
-from governance.configuration.specs import Department, Group, Project
+from governance.configuration.specs import Autoscaling, Department, Group, Project
 from governance.configuration.specs import Person as PersonSpec
 from governance.configuration.writing import Writing, node_ids
 from governance.db.base import Table
@@ -59,18 +59,24 @@ def _write_nodes(writing: Writing) -> None:
             (departments[one].currency or "" for one in above if departments[one].currency), _ROOT_CURRENCY
         )
         row.cost_centre, row.legal_entity = department.cost_centre, department.legal_entity
+        row.autoscaling = _nearest(departments[one].autoscaling for one in above)
         session.flush()  # a child's parent_id points at a row that must be there
         wanted.add(("department", name))
     for name, project in writing.wanted.specs(Project).items():
         row, parent = _node(session, rows, "project", name), rows["department", project.department]
         row.title, row.depth, row.parent_id = project.title or name, parent.depth + 1, parent.id
         row.environment, row.labels, row.currency = project.environment, project.labels, parent.currency
+        row.autoscaling = project.autoscaling.charge if project.autoscaling else parent.autoscaling
         wanted.add(("project", name))
     for key, row in rows.items():
         if key not in wanted and row.retired_at is None:
             row.retired_at = writing.now
             session.add(row)
     session.flush()
+
+
+def _nearest(settings: Iterable[Autoscaling | None]) -> str:
+    return next((one.charge for one in settings if one), "current")
 
 
 def _node(session: Session, rows: dict[tuple[str, str], Node], kind: str, name: str) -> Node:

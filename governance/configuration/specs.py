@@ -126,6 +126,12 @@ class Spec(Shape):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
+class Autoscaling(Shape):
+    """What is charged of a workload that an autoscaler scales: its current replicas, or the most that it may have."""
+
+    charge: Literal["current", "maximum"]
+
+
 class Department(Spec):
     """A node of the organisation tree. The one without a parent is the root."""
 
@@ -135,6 +141,7 @@ class Department(Spec):
     cost_centre: Text | None = None
     legal_entity: Text | None = None
     owner: Name | None = None  # None: the nearest department's above that has one
+    autoscaling: Autoscaling | None = None  # None: as the parent
 
 
 class Project(Spec):
@@ -145,6 +152,7 @@ class Project(Spec):
     environment: Name
     labels: Labels = {}
     owner: Name | None = None  # None: the nearest department's that has one
+    autoscaling: Autoscaling | None = None  # None: as the department
 
 
 class Identities(Shape):

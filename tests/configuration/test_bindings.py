@@ -13,7 +13,7 @@ from governance.configuration.specs import NamespaceBinding, Selector
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
 from governance.quota.tables import Namespace
-from tests.configuration.manifests import small
+from tests.configuration.manifests import SMALL, small
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
@@ -87,3 +87,37 @@ def test_an_exempt_namespace_has_no_project(engine: Engine) -> None:
     with reading(engine) as session:
         row = session.get_one(Namespace, ("onprem", "kube-system"))
         assert (row.exempt, row.project_id) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("hospital", "imaging", "ct", "expected"),
+    [
+        (None, None, None, "current"),
+        ("maximum", None, None, "maximum"),
+        ("maximum", "current", None, "current"),
+        ("current", "maximum", None, "maximum"),
+        ("maximum", "maximum", "current", "current"),
+        (None, None, "maximum", "maximum"),
+    ],
+)
+def test_what_is_charged_of_autoscalers_is_said_by_the_nearest_that_says_it(
+    engine: Engine, hospital: str | None, imaging: str | None, ct: str | None, expected: str
+) -> None:
+    said = {"Department/hospital": hospital, "Department/imaging": imaging, "Project/ct": ct}
+    specs = {
+        name: SMALL[name] | ({"autoscaling": {"charge": charge}} if charge else {}) for name, charge in said.items()
+    }
+    apply(engine, small(specs | {"NamespaceBinding/later": selecting("ct", team="ct")}), Applier(None, "sato"), NOW)
+    with transaction(engine) as session:
+        assert session.get_one(Namespace, ("onprem", "ct")).autoscaling == expected
+        assert see_namespace(session, "onprem", "lab", {"team": "ct"}, NOW).autoscaling == expected
+        assert see_namespace(session, "onprem", "lab", {}, NOW).autoscaling == "current"
+
+
+def test_an_apply_that_changes_what_is_charged_of_autoscalers_changes_it_for_every_namespace(engine: Engine) -> None:
+    apply(engine, small(), Applier(None, "sato"), NOW)
+    stricter = {"Department/imaging": SMALL["Department/imaging"] | {"autoscaling": {"charge": "maximum"}}}
+    for changes, expected in ((stricter, "maximum"), ({}, "current")):
+        apply(engine, small(changes), Applier(None, "sato"), NOW)
+        with reading(engine) as session:
+            assert session.get_one(Namespace, ("onprem", "ct")).autoscaling == expected
