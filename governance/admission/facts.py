@@ -85,7 +85,10 @@ def ref_of(request: Request) -> ObjectRef:
     """
     trusted = request.controller_made or request.operation != "CREATE"
     owner_uid = request.owner.uid if request.owner and trusted else None
-    return ObjectRef(request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid)
+    target = request.declaration.target if request.declaration else ""
+    return ObjectRef(
+        request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid, target
+    )
 
 
 def read(engine: Engine, request: Request, ends: float = inf) -> Facts:

@@ -11,8 +11,8 @@ def governed(request: Request) -> bool:
     """Whether a request needs the ledger and policy. If not it is allowed without either, also while both are gone.
 
     It does when something rises (a component of what the object declares, the replicas of a scale, what one run of a
-    CronJob takes) or when what runs changes (images, placement, security context, priority). Decreases, deletes,
-    labels, annotations and status do not.
+    CronJob takes, how far an autoscaler may go) or when what runs, or what is scaled, changes (images, placement,
+    security context, priority). Decreases, deletes, labels, annotations and status do not.
     """
     if request.operation not in {"CREATE", "UPDATE"}:
         return False
@@ -22,6 +22,8 @@ def governed(request: Request) -> bool:
     if after is None:
         return False
     if before is None or rises(before, after):
+        return True
+    if after.maximum > before.maximum or after.target != before.target:
         return True
     return after.template != before.template or not one_run(after) <= one_run(before)
 

@@ -21,10 +21,11 @@ from governance.change.grants import GrantFact, pick
 from governance.db.base import NewRow
 from governance.errors import ClusterUnavailable, PolicyUnavailable
 from governance.policy.model import Evaluation, PolicyEngine
-from governance.quota.model import Declaration, mode_at, walk
+from governance.quota.autoscaling import charges_maximum
+from governance.quota.model import AUTOSCALER, Declaration, mode_at, walk
 from governance.quota.plan import Proposal
-from governance.quota.propose import propose, scaled
-from governance.units import EMPTY
+from governance.quota.propose import propose, reach, scaled
+from governance.units import EMPTY, ResourceList
 
 _PENDING_GRACE = timedelta(seconds=60 + 30)  # the API server's request timeout, and thirty seconds (LEDGER, Watch)
 
@@ -124,16 +125,39 @@ def judge(course: Course, facts: Facts) -> Case:
         values = {"kind": request.kind, "name": request.name, "reason": reason}
         unknown = refuse(course.decision_id, "workload-unknown", **values)
         return _early(course, facts, unknown if enforced(facts) else _as_warning(unknown))
-    (declaration.value() + declaration.unit * declaration.surge).within_range()
+    (declaration.value() + declaration.unit * declaration.surge | _footprint(facts, declaration)).within_range()
     proposal = _propose(course, facts, declaration)
-    if request.controller_made and _continues(facts, proposal):
-        # A controller's pod, or an autoscaler's move, within what was admitted is not a change: no freeze, approval or
-        # budget stops it (LEDGER, Continuity). The ledger takes note of the object; nobody decided anything.
+    proposal.level.within_range()
+    if _continues(request, facts, declaration, proposal):
+        # Not a change: no freeze, approval or budget stops it (LEDGER, Continuity). The ledger takes note of the
+        # object; nobody decided anything.
         return Case(facts, Decision(course.decision_id, "allow", charge_id=proposal.charge_id), proposal=proposal)
     return _decided(course, facts, declaration, proposal)
 
 
-def _continues(facts: Facts, proposal: Proposal) -> bool:
+def _continues(request: Request, facts: Facts, declaration: Declaration, proposal: Proposal) -> bool:
+    """Whether it stays within what was admitted: a controller's pod, a scale within the maximum that is charged. And
+    where no maximum is charged, what an autoscaler may set takes nothing: its scales are asked about."""
+    if request.controller_made:
+        return _has_room_for_objects(facts, proposal)
+    if proposal.delta:
+        return False
+    if request.kind == AUTOSCALER:
+        return not charges_maximum(facts.known)
+    running = facts.known.objects.get(request.object_uid)
+    most = max(running.maxima.values(), default=0) if running else 0
+    return declaration.replicas <= most and _only_scales(request, declaration)
+
+
+def _only_scales(request: Request, declaration: Declaration) -> bool:
+    """Whether all that is asked for is another number of replicas: a Scale, or a patch or apply of the same."""
+    before = request.declaration_before
+    if request.scale_to is not None or before is None:
+        return request.scale_to is not None
+    return len(request.changes) == 1 and replace(before, replicas=declaration.replicas).same(declaration)
+
+
+def _has_room_for_objects(facts: Facts, proposal: Proposal) -> bool:
     """Whether all that rises is how many objects there are, with room for them: a pod that takes the place of another
     draws on what its root is charged, and adds itself to the count that fell when the other went."""
     return all(name.startswith("count/") for name in proposal.delta) and all(
@@ -217,7 +241,7 @@ def _propose(course: Course, facts: Facts, declaration: Declaration, grant_id: U
         ref_of(request),
         declaration,
         base_version=request.resource_version,
-        content=digest_of(request, declaration.template, footprint_of(declaration), project, environment),
+        content=digest_of(request, declaration.template, _footprint(facts, declaration), project, environment),
         deadline=facts.at + _PENDING_GRACE,
         grant=grant_id,
         decision_id=course.decision_id,
@@ -233,10 +257,10 @@ def _project(facts: Facts) -> tuple[str, str]:
 def _decided(course: Course, facts: Facts, declaration: Declaration, proposal: Proposal) -> Case:
     request = course.request
     project, environment = _project(facts)
-    after = footprint_of(declaration)
+    after = _footprint(facts, declaration)
     digest = digest_of(request, declaration.template, after, project, environment)
     subject = subject_of(request, declaration.template, project, environment)
-    grant = pick(facts.grants, digest, subject, after, facts.at, _waiting(facts, request))
+    grant = pick(facts.grants, digest, subject, after, facts.at, _waiting(facts, request, proposal))
     if grant is not None:
         proposal = _propose(course, facts, declaration, grant.id)
     question = _document(request, facts, declaration, proposal, grant)
@@ -254,11 +278,16 @@ def _decided(course: Course, facts: Facts, declaration: Declaration, proposal: P
     return Case(facts, decision, row, proposal, digest, grant)
 
 
-def _waiting(facts: Facts, request: Request) -> frozenset[UUID]:
-    """The charges that a grant in use may already serve: this object's own, and those of its name that nobody has
-    seen yet, for this request repeats what they wait for, and at most one of them can exist."""
+def _footprint(facts: Facts, declaration: Declaration) -> ResourceList:
+    """What it takes once it stands; an autoscaler with what it may make."""
+    return footprint_of(declaration) + reach(facts.known, declaration)
+
+
+def _waiting(facts: Facts, request: Request, proposal: Proposal) -> frozenset[UUID]:
+    """The charges that a grant in use may already serve: the one that this object is in, and those of its name that
+    nobody has seen yet, for this request repeats what they wait for, and at most one of them can exist."""
     native_id = ref_of(request).native_id
-    return frozenset(
+    return frozenset({proposal.charge_id}) | frozenset(
         one.id
         for one in facts.known.charges.values()
         if one.incarnation == request.object_uid

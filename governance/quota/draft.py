@@ -104,12 +104,14 @@ def reparent(draft: Draft, ref: ObjectRef) -> None:
 
 
 def adopt_waiting(draft: Draft, ref: ObjectRef) -> None:
-    """Objects that named this one as their owner before the ledger knew it."""
+    """Objects that named this one as their owner, or as what they scale, before the ledger knew it."""
     for one in list(draft.objects.values()):
-        if one.owner_uid == ref.uid and one.parent_uid is None and not one.gone:
+        if targets := one.targets():
+            if one.uid != ref.uid and ref.scale_key in targets:
+                below = ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, target=ref.scale_key)
+                reparent(draft, below)
+        elif one.owner_uid == ref.uid and one.parent_uid is None and not one.gone:
             reparent(draft, ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, ref.uid))
-        elif one.uid != ref.uid and ref.scale_key in one.targets():
-            reparent(draft, ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, target=ref.scale_key))
 
 
 def set_levels(draft: Draft, *, falls: bool) -> None:

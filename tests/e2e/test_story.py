@@ -173,6 +173,25 @@ def test_3_an_autoscalers_scale_is_denied_in_the_same_words(world: World) -> Non
     world.kubectl("delete", "hpa", "ct-train")
 
 
+def test_3_where_the_maximum_is_charged_an_autoscaler_is_asked_about_and_no_scale_up_to_it(
+    world: World, manifests: Path
+) -> None:
+    projects = manifests / "projects.yaml"
+    owned = "  environment: research\n  owner: okafor\n"
+    projects.write_text(projects.read_text().replace(owned, f"{owned}  autoscaling:\n    charge: maximum\n", 1))
+    assert "Revision 2" in world.cli("apply", "-f", str(manifests))
+    before = world.used("radiology")["requests.cpu"]
+    said = refusal(world, "create", "-f", "-", stdin=json.dumps(objects.autoscaler("viewer", "viewer", 2, 60)))
+    assert "requests.cpu: requested 58, used 4, limit" in said, said
+    world.create(objects.autoscaler("viewer", "viewer", 2, 6))
+    assert world.used("radiology")["requests.cpu"] == before + 4000
+    for replicas in (5, 2):
+        world.kubectl("scale", "deployment/viewer", f"--replicas={replicas}")
+        assert world.used("radiology")["requests.cpu"] == before + 4000
+    world.kubectl("delete", "hpa", "viewer")
+    eventually(lambda: world.used("radiology")["requests.cpu"] == before, "what it might have set is credited")
+
+
 def test_3_the_same_denial_again_is_one_row_with_a_count(world: World) -> None:
     def told() -> list[tuple[str, int]]:
         listed = json.loads(world.cli("decisions", "list", "--outcome", "deny", "--output", "json"))
@@ -351,9 +370,10 @@ def lose_a_node_and_see_its_pods_come_back(world: World) -> None:
 
 
 def test_5_in_a_freeze_a_change_is_denied_with_the_time_at_which_it_ends(world: World, manifests: Path) -> None:
+    world.create(objects.autoscaler("viewer", "viewer", 2, 6))
     ends = (now() + timedelta(hours=6)).replace(microsecond=0)
     (manifests / "go-live.yaml").write_text(freeze(manifests, ends))
-    assert "Revision 2" in world.cli("apply", "-f", str(manifests))
+    assert "Revision 3" in world.cli("apply", "-f", str(manifests))
     said = refusal(world, "scale", "deployment/ct-train", "--replicas=3")
     assert f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC: Go-live of the new archive" in said
 
@@ -376,10 +396,19 @@ def test_5_in_the_same_freeze_controllers_pods_pass_where_they_are_asked_about_t
     install(world)
 
 
+def test_5_in_the_same_freeze_what_an_autoscaler_may_set_passes(world: World) -> None:
+    world.kubectl("scale", "deployment/viewer", "--replicas=6")
+    world.kubectl("scale", "deployment/viewer", "--replicas=2")
+    assert "changes are frozen until" in refusal(world, "scale", "deployment/viewer", "--replicas=7")
+    world.kubectl("delete", "hpa", "viewer")
+    eventually(lambda: world.used("radiology")["requests.cpu"] == 4000, "what it might have set is credited")
+    assert "changes are frozen until" in refusal(world, "scale", "deployment/viewer", "--replicas=3")
+
+
 def test_5_the_freeze_is_lifted(world: World, manifests: Path) -> None:
     (manifests / "go-live.yaml").unlink()
     (manifests / "go-live.ics").unlink()
-    assert "Revision 3" in world.cli("apply", "-f", str(manifests), "--delete")
+    assert "Revision 4" in world.cli("apply", "-f", str(manifests), "--delete")
     world.kubectl("scale", "deployment/ct-train", "--replicas=3")
     world.kubectl("scale", "deployment/ct-train", "--replicas=2")
 

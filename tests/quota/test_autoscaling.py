@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -138,6 +139,21 @@ def test_one_that_waits_for_what_it_scales_is_taken_in_when_that_is_admitted(
     assert (used(engine)["ct"], used(engine, COUNT)["ct"]) == (5000, 1)
     assert parents(engine) == {"web": None, "scaler": "web"}
     assert states(engine) == {web.uid: "confirmed", scaler.uid: "released"}
+    assert is_sound(engine)
+
+
+@pytest.mark.parametrize("owner_first", [True, False])
+def test_it_stands_below_what_it_scales_and_never_below_its_owner(engine: Engine, *, owner_first: bool) -> None:
+    owner, web = ref("owner"), ref("web")
+    scaler = replace(autoscaler(), owner_uid=owner.uid)
+    for one, declaration in ((owner, declares(1)), (scaler, up_to(6)))[:: 1 if owner_first else -1]:
+        see(engine, one, 1, declaration)
+        assert parents(engine)[one.name] is None
+    see(engine, owner, 2, declares(2))
+    assert parents(engine) == {"owner": None, "scaler": None}
+    see(engine, web, 3, declares(1))
+    assert parents(engine) == {"owner": None, "scaler": "web", "web": None}
+    assert used(engine)["ct"] == 8000
     assert is_sound(engine)
 
 

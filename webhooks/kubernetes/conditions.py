@@ -173,6 +173,13 @@ _NOTHING_RISES = {
         _not_resumed(),
     ),
     "not-the-same-cron-job": _update("batch", ("cronjobs",), "", _same("spec.jobTemplate")),
+    "not-a-smaller-autoscaler": _update(
+        "autoscaling",
+        ("horizontalpodautoscalers",),
+        "",
+        _same("spec.scaleTargetRef"),
+        _no_more("spec.maxReplicas", 0),
+    ),
     "not-a-smaller-claim": _update("", ("persistentvolumeclaims",), "", _smaller_claim()),
     "not-a-smaller-service": _update("", ("services",), "", _smaller_service()),
     "not-the-same-pod": _update(

@@ -8,7 +8,7 @@
     Job                     0 if suspended or finished, else min(parallelism, remaining)*u
     CronJob                 nothing; one run is `surge` pods of `unit`, never rolling
     Pod, PVC, Service, ResourceClaim   what Kubernetes' own quota evaluators say (`usage`)
-    HorizontalPodAutoscaler nothing; `autoscaler_of` tells its maximum
+    HorizontalPodAutoscaler nothing; it says how far it may scale what, which the ledger charges there if policy says so
     a kind of one's own     R*u, with the paths of its `Scalable`
 
 Each also counts itself (`count/deployments.apps`). `u` is one pod of the template as the API server will store it,
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from governance.quota.model import Declaration
+from governance.quota.model import AUTOSCALER, Declaration, scale_key
 from governance.units import EMPTY, ResourceList, sum_of
 from webhooks.kubernetes.kinds import Scalable, count_name, kind_of_manifest
 from webhooks.kubernetes.read import Object, at, flag, items, optional_whole, scaled, section, text, whole
@@ -45,16 +45,6 @@ class Wish:
 
     declaration: Declaration
     fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Autoscaler:
-    """What a HorizontalPodAutoscaler may set: the target's group/resource, its name, least and most replicas."""
-
-    kind: str
-    name: str
-    minimum: int
-    maximum: int
 
 
 def declaration_of(
@@ -116,17 +106,6 @@ def pod_template_of(kind: str, source: Object, around: Surroundings) -> Object:
     """The pod template of an object as it was written; empty where there is none."""
     path = around.scalables[kind].template if kind in around.scalables else _TEMPLATES.get(kind, "")
     return section(source, path) if path else {}
-
-
-def autoscaler_of(source: Object) -> Autoscaler:
-    """What a HorizontalPodAutoscaler may set."""
-    target = section(source, "spec.scaleTargetRef")
-    return Autoscaler(
-        kind=kind_of_manifest(text(target, "apiVersion"), text(target, "kind")),
-        name=text(target, "name"),
-        minimum=whole(source, "spec.minReplicas", 1),
-        maximum=whole(source, "spec.maxReplicas"),
-    )
 
 
 def claim_prefixes(stateful_set: Object) -> tuple[str, ...]:
@@ -295,11 +274,16 @@ def _device_claim(kind: str, source: Object, _around: Surroundings) -> Wish:
     return _plain(kind, unit, {f"spec.devices.{name}": count for name, count in unit.items()})
 
 
-def _autoscaler(kind: str, source: Object, _around: Surroundings) -> Wish:
-    maximum = whole(source, "spec.maxReplicas")
-    return Wish(
-        Declaration(kind=kind, replicas=0, unit=EMPTY, fixed=_count(kind)), prune({"spec.maxReplicas": maximum})
+def _autoscaler(kind: str, source: Object, around: Surroundings) -> Wish:
+    target, maximum = section(source, "spec.scaleTargetRef"), whole(source, "spec.maxReplicas")
+    manifest, name = kind_of_manifest(text(target, "apiVersion"), text(target, "kind")), text(target, "name")
+    own = {f"{one.kind.partition('/')[0]}/{one.manifest}": one.kind for one in around.scalables.values()}
+    scaled_kind = own.get(manifest, manifest)
+    key = scale_key(scaled_kind, _namespace(source), name) if scaled_kind in _SCALED | around.scalables.keys() else ""
+    declaration = Declaration(
+        kind=kind, replicas=0, unit=EMPTY, fixed=_count(kind), target=key, maximum=maximum if key else 0
     )
+    return Wish(declaration, prune({"spec.maxReplicas": maximum, "spec.scaleTargetRef": f"{manifest}/{name}"}))
 
 
 def _plain(kind: str, unit: ResourceList, fields: Mapping[str, Any]) -> Wish:
@@ -344,6 +328,8 @@ _TEMPLATES = {
     "core/replicationcontrollers": "spec.template",
 }
 
+_SCALED = {"apps/deployments", "apps/replicasets", "apps/statefulsets", "core/replicationcontrollers"}
+
 # The DaemonSet says its generation alone; its controller takes the label for as good as the revision's (IsPodUpdated).
 _REVISION_LABELS = {"StatefulSet": "controller-revision-hash", "DaemonSet": "pod-template-generation"}
 
@@ -360,5 +346,5 @@ _WISHES: Mapping[str, _Make] = {
     "core/persistentvolumeclaims": _claim,
     "core/services": _service,
     "resource.k8s.io/resourceclaims": _device_claim,
-    "autoscaling/horizontalpodautoscalers": _autoscaler,
+    AUTOSCALER: _autoscaler,
 }

@@ -165,7 +165,7 @@ def _rules(scalables: Iterable[Scalable]) -> list[Json]:
         _rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], both),
         _rule("apps", scaled, ["UPDATE"]),
         _rule("batch", ["jobs", "cronjobs"], both),
-        _rule("autoscaling", ["horizontalpodautoscalers"], ["CREATE"], "v2"),
+        _rule("autoscaling", ["horizontalpodautoscalers"], both, "v2"),
         _rule("resource.k8s.io", ["resourceclaims"], ["CREATE"]),
     ]
     for one in scalables:

@@ -26,7 +26,7 @@ from governance.db.together import database_clock, database_time
 from governance.errors import BadInput, ClusterUnavailable, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import object_state
 from governance.quota.lease import acquire, relisted, renew
-from governance.quota.model import Declaration
+from governance.quota.model import AUTOSCALER, Declaration
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
 from governance.quota.plan import ObjectRef, Observation, Settled
 from governance.quota.tables import ChargeObject
@@ -36,7 +36,7 @@ from webhooks.kubernetes.cluster import Api, Event, Expired, Listing
 from webhooks.kubernetes.footprint import declaration_of, is_unseen
 from webhooks.kubernetes.reflect import reflect
 
-# Owners come before what they own, so that a relist finds each root before its pods.
+# Owners come before what they own, and what is scaled before what scales it: a relist finds each root first.
 PATHS = {
     "apps/deployments": "/apis/apps/v1/deployments",
     "apps/statefulsets": "/apis/apps/v1/statefulsets",
@@ -47,9 +47,10 @@ PATHS = {
     "core/pods": "/api/v1/pods",
     "core/persistentvolumeclaims": "/api/v1/persistentvolumeclaims",
     "core/services": "/api/v1/services",
+    AUTOSCALER: "/apis/autoscaling/v2/horizontalpodautoscalers",
 }
 NAMESPACES = "/api/v1/namespaces"
-_OWNS_PODS = frozenset(PATHS) - {"core/pods", "core/persistentvolumeclaims", "core/services"}
+_OWNS_PODS = frozenset(PATHS) - {"core/pods", "core/persistentvolumeclaims", "core/services", AUTOSCALER}
 _LEASE_S = 15
 _RENEW_EVERY_S = 5.0
 _OVERDUE_EVERY_S = 10.0
@@ -261,6 +262,8 @@ def _observation(follower: Follower, kind: str, source: dict[str, Any], *, delet
         return None
     if declaration is None:
         return None
+    if declaration.target:
+        ref = replace(ref, target=declaration.target)
     return Observation(ref, meta["resourceVersion"], declaration, deleting=bool(meta.get("deletionTimestamp")))
 
 

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.errors import BadInput
-from governance.quota.model import Declaration
+from governance.quota.model import AUTOSCALER, Declaration
 from governance.units import ResourceList
 from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod, pod_spec, thing
 from webhooks.kubernetes.footprint import (
-    autoscaler_of,
     claim_prefixes,
     declaration_of,
     flatten,
@@ -279,13 +278,25 @@ def test_a_claim_and_a_service_count_themselves() -> None:
     )
 
 
-def test_an_autoscaler_takes_nothing_and_tells_its_maximum() -> None:
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "viewer"}
-    source = thing("HorizontalPodAutoscaler", {"maxReplicas": 9, "scaleTargetRef": target})
-    found = declared("autoscaling/horizontalpodautoscalers", source)
+@pytest.mark.parametrize(
+    ("version", "manifest", "target"),
+    [
+        ("apps/v1", "Deployment", "apps/deployments/radiology/viewer"),
+        ("v1", "ReplicationController", "core/replicationcontrollers/radiology/viewer"),
+        ("argoproj.io/v1", "Rollout", "argoproj.io/rollouts/radiology/viewer"),
+        ("example.org/v1", "Rollout", ""),
+        ("apps/v1", "DaemonSet", ""),
+    ],
+)
+def test_an_autoscaler_takes_nothing_and_tells_how_far_it_may_scale_what(
+    version: str, manifest: str, target: str
+) -> None:
+    rollout = Scalable("argoproj.io/rollouts", "Rollout")
+    scaled = {"apiVersion": version, "kind": manifest, "name": "viewer"}
+    source = thing("HorizontalPodAutoscaler", {"maxReplicas": 9, "scaleTargetRef": scaled})
+    found = declared(AUTOSCALER, source, replace(AROUND, scalables={rollout.kind: rollout}))
     assert found.value() == count("horizontalpodautoscalers.autoscaling")
-    told = autoscaler_of(source)
-    assert (told.kind, told.name, told.minimum, told.maximum) == ("apps/deployments", "viewer", 1, 9)
+    assert (found.target, found.maximum) == (target, 9 if target else 0)
 
 
 def test_a_kind_of_ones_own_is_read_by_its_paths() -> None:

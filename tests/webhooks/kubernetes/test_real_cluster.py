@@ -92,6 +92,10 @@ def job_spec(**more: object) -> Json:
     return {"template": template("job", restartPolicy="Never"), **more}
 
 
+def scaling(kind: str, name: str, maximum: int) -> Json:
+    return {"maxReplicas": maximum, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": name}}
+
+
 @pytest.fixture
 def furnished(kubernetes: Cluster, namespace: str) -> str:
     """A namespace with one object of each kind, which were admitted before."""
@@ -118,6 +122,7 @@ def furnished(kubernetes: Cluster, namespace: str) -> str:
             {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"a": "b"}},
             "v1",
         ),
+        workload("HorizontalPodAutoscaler", "store", namespace, scaling("StatefulSet", "store", 5), "autoscaling/v2"),
         workload("Pod", "bare", namespace, {"containers": [CONTAINER]}, "v1"),
         workload("Pod", "waiting", namespace, {"containers": [CONTAINER], "nodeSelector": {"no": "such"}}, "v1"),
     )
@@ -148,6 +153,8 @@ PASSES = [
     'patch service front --type=merge -p {"spec":{"selector":{"a":"c"}}}',
     'patch service front --type=merge -p {"spec":{"type":"ClusterIP"}}',
     f"patch pod waiting --subresource=resize -p {_requesting('50m')}",
+    'patch hpa store --type=merge -p {"spec":{"maxReplicas":4}}',
+    'patch hpa store --type=merge -p {"spec":{"minReplicas":2}}',
     "delete pod bare",
     "delete service front",
     "delete pvc images --wait=false",
@@ -179,6 +186,8 @@ REFUSES = [
     'patch service front --type=json -p [{"op":"add","path":"/spec/ports/-","value":{"port":81,"name":"b"}},'
     '{"op":"add","path":"/spec/ports/0/name","value":"a"}]',
     f"patch pod waiting --subresource=resize -p {_requesting('150m')}",
+    'patch hpa store --type=merge -p {"spec":{"maxReplicas":6}}',
+    'patch hpa store --type=merge -p {"spec":{"scaleTargetRef":{"name":"other"}}}',
 ]
 
 
@@ -189,12 +198,11 @@ def test_while_nobody_answers_what_takes_less_passes_and_what_takes_more_does_no
         for command in REFUSES:
             with pytest.raises(KubectlError, match=REFUSED):
                 kubernetes.kubectl(*command.split(), "-n", furnished)
-        autoscaler = {
-            "maxReplicas": 9,
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "viewer"},
-        }
+        autoscaler = workload(
+            "HorizontalPodAutoscaler", "viewer", furnished, scaling("Deployment", "viewer", 9), "autoscaling/v2"
+        )
         with pytest.raises(KubectlError, match=REFUSED):
-            kubernetes.apply(workload("HorizontalPodAutoscaler", "viewer", furnished, autoscaler, "autoscaling/v2"))
+            kubernetes.apply(autoscaler)
         for command in PASSES:
             kubernetes.kubectl(*command.split(), "-n", furnished)
 
@@ -233,7 +241,7 @@ def test_what_is_printed_applies_and_gives_the_right_to_watch_and_no_other(kuber
     kubernetes.kubectl("apply", "--dry-run=server", "-f", "-", stdin=_without_namespaced(printed))
     kubernetes.apply(*(one for one in manifests(nobody()) if one["kind"].startswith(("Namespace", "ClusterRole"))))
     try:
-        for resource in ("pods", "nodes", "deployments.apps", "resourceclaims.resource.k8s.io", "namespaces"):
+        for resource in ("pods", "nodes", "deployments.apps", "resourceclaims.resource.k8s.io", "namespaces", "hpa"):
             assert _may(kubernetes, "watch", resource)
         for verb, resource in (
             ("create", "pods"),

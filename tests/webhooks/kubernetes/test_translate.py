@@ -187,6 +187,20 @@ class TestGoverned:
         assert not one_run(asked("UPDATE", deployment(3), deployment(2)).declaration)
         assert not one_run(None)
 
+    def test_a_larger_maximum_or_another_target_of_an_autoscaler_is(self) -> None:
+        def scaler(maximum: int, name: str = "viewer", **more: object) -> Json:
+            target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+            return thing("HorizontalPodAutoscaler", {"maxReplicas": maximum, "scaleTargetRef": target, **more})
+
+        resource = {"group": "autoscaling", "version": "v2", "resource": "horizontalpodautoscalers"}
+        for after, is_governed in (
+            (scaler(4), True),
+            (scaler(3, "store"), True),
+            (scaler(2), False),
+            (scaler(3, minReplicas=2), False),
+        ):
+            assert governed(asked("UPDATE", after, scaler(3), resource=resource)) is is_governed
+
 
 class TestAPodThatLeavesItsOwner:
     BEFORE = pod(ownerReferences=[OWNER], labels={"app": "viewer", "pod-template-hash": "1", "role": "replica"})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from governance import clock
@@ -22,7 +22,8 @@ from governance.errors import ClusterUnavailable
 from governance.identity.people import person_by_name, principal_of
 from governance.operations.clusters import standing
 from governance.operations.rebuild import rebuild
-from governance.quota.tables import Cluster
+from governance.quota.model import AUTOSCALER
+from governance.quota.tables import Cluster, Namespace
 from governance.quota.totals import differences
 from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, hospital, policy, scale
 from tests.parts.process import wait_until
@@ -107,6 +108,43 @@ def test_what_becomes_of_a_grant_stands_in_the_audit_log(hospital: Hospital, see
     assert settled(hospital) == [told]
     with reading(hospital.engine) as session:
         assert session.scalars(select(col(ChangeRequest.state))).all() == [told[1]]
+
+
+def scaler(version: int, maximum: int, name: str = "ct-train") -> Json:
+    """An autoscaler of a Deployment."""
+    meta = {"name": "ct", "namespace": "ct-training", "uid": "hpa", "resourceVersion": str(version)}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": meta,
+        "spec": {"maxReplicas": maximum, "scaleTargetRef": target},
+    }
+
+
+def test_an_autoscaler_is_followed_from_its_list_until_it_is_deleted(hospital: Hospital) -> None:
+    with transaction(hospital.engine) as session:
+        session.execute(update(Namespace).values(autoscaling="maximum"))
+    cluster = RecordedCluster()
+    tell(cluster, wanted(2), 1, 2)
+
+    def told(change: str, source: Json) -> None:
+        cluster.tell(Scene(None, (Told(AUTOSCALER, change, source),)))
+
+    def charges(gpus: int) -> None:
+        wait_until(lambda: hospital.used("radiology", GPU) == gpus, f"{gpus} are charged")
+
+    told("ADDED", scaler(2, 9))
+    with following(hospital, cluster):
+        charges(9)
+        told("MODIFIED", scaler(3, 12))
+        charges(12)
+        told("MODIFIED", scaler(4, 12, "another"))
+        charges(2)
+        told("MODIFIED", scaler(5, 7))
+        charges(7)
+        told("DELETED", scaler(6, 7))
+        charges(2)
 
 
 class Reserved(RecordedCluster):
