@@ -481,8 +481,8 @@ def upgrade() -> None:
     sa.Column('children', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('sizes', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('maxima', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('targets', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('scale_key', sa.String(), nullable=True),
+    sa.Column('names', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('name_key', sa.String(), nullable=True),
     sa.Column('need', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('gone', sa.Boolean(), nullable=False),
     sa.Column('deleting', sa.Boolean(), nullable=False),
@@ -498,7 +498,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_charge_object_gone', ['seen_at'], unique=False, postgresql_where=sa.text('gone'), sqlite_where=sa.text('gone = 1'))
         batch_op.create_index(batch_op.f('ix_charge_object_owner_uid'), ['owner_uid'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_parent_uid'), ['parent_uid'], unique=False)
-        batch_op.create_index('ix_charge_object_scale_key', ['scale_key'], unique=False, postgresql_where=sa.text('scale_key IS NOT NULL'), sqlite_where=sa.text('scale_key IS NOT NULL'))
+        batch_op.create_index('ix_charge_object_name_key', ['name_key'], unique=False, postgresql_where=sa.text('name_key IS NOT NULL'), sqlite_where=sa.text('name_key IS NOT NULL'))
 
     op.create_table('review',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -525,7 +525,7 @@ def downgrade() -> None:
 
     op.drop_table('review')
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
-        batch_op.drop_index('ix_charge_object_scale_key', postgresql_where=sa.text('scale_key IS NOT NULL'), sqlite_where=sa.text('scale_key IS NOT NULL'))
+        batch_op.drop_index('ix_charge_object_name_key', postgresql_where=sa.text('name_key IS NOT NULL'), sqlite_where=sa.text('name_key IS NOT NULL'))
         batch_op.drop_index(batch_op.f('ix_charge_object_parent_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_owner_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_deadline'))

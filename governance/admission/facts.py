@@ -24,7 +24,7 @@ from governance.db.tables import Counter
 from governance.db.together import Rows
 from governance.identity.tables import Node, PersonIdentity
 from governance.quota.facts import facts_parameters, facts_selects, known_from
-from governance.quota.model import Known
+from governance.quota.model import CLAIM, Known, claim_key
 from governance.quota.plan import ObjectRef
 from governance.quota.tables import Namespace
 
@@ -81,13 +81,23 @@ def ref_of(request: Request) -> ObjectRef:
     """The object of a request, as the ledger refers to it.
 
     A new object draws on its owner's charge only if one of the cluster's own controllers made it: anybody may write an
-    owner into what they create. If the owner is the true one, the watch moves the object below it.
+    owner into what they create, and call a claim as a StatefulSet would. If it is true, the watch moves the object.
     """
     trusted = request.controller_made or request.operation != "CREATE"
     owner_uid = request.owner.uid if request.owner and trusted else None
-    target = request.declaration.target if request.declaration else ""
+    declaration = request.declaration
+    target = declaration.target if declaration else ""
+    if request.kind == CLAIM and trusted:
+        target = claim_key(request.namespace, request.name)
     return ObjectRef(
-        request.scope, request.namespace, request.name, request.kind, request.object_uid, owner_uid, target
+        cluster=request.scope,
+        namespace=request.namespace,
+        name=request.name,
+        kind=request.kind,
+        uid=request.object_uid,
+        owner_uid=owner_uid,
+        target=target,
+        claims=declaration.claims if declaration else None,
     )
 
 

@@ -39,7 +39,7 @@ def keys_in(path: ColumnElement[Any]) -> Select[Any]:
 
 
 def texts_in(texts: ColumnElement[Any]) -> Select[Any]:
-    """The texts in a JSON list of texts, likewise."""
+    """The texts in a JSON list of texts, likewise; from a column, or as JSON in a parameter."""
     return select(_Elements(texts).table_valued(column("value", Text)).c.value)
 
 
@@ -72,7 +72,7 @@ def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> 
 
 @compiles(_Elements, "postgresql")
 def _elements_on_postgresql(element: _Elements, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"jsonb_array_elements_text({compiler.process(element.clauses, **options)})"
+    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS JSONB))"
 
 
 @compiles(_Elements, "sqlite")

@@ -28,6 +28,6 @@ def align(draft: Draft) -> None:
         if one.kind == AUTOSCALER:
             continue
         others = {uid: maximum for uid, maximum in one.maxima.items() if uid not in draft.objects}
-        maxima = others | told.get(one.scale_key(), {})
+        maxima = others | told.get(one.name_key(), {})
         if maxima != one.maxima:
             put(draft, replace(draft.objects[one.uid], maxima=maxima))

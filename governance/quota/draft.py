@@ -12,7 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from governance.quota.allowances import follow
-from governance.quota.model import AUTOSCALER, LIVE, ChargeState, Known, ObjectState, Size, joint_need
+from governance.quota.model import AUTOSCALER, CLAIM, LIVE, ChargeState, Known, ObjectState, Size, joint_need
 from governance.quota.plan import ObjectRef, Plan, Settled
 from governance.units import EMPTY, ResourceList, sum_of
 
@@ -64,9 +64,12 @@ def parent_of(draft: Draft, ref: ObjectRef) -> ObjectState | None:
     """The owner, if it may pay: known, there, in the same namespace, and not below the object itself.
 
     An owner that the ledger does not know pays nothing: the object is its own root. Above an autoscaler stands what it
-    scales.
+    scales, above a StatefulSet's claim the set.
     """
-    owner = target_of(draft, ref.target) if ref.target else draft.objects.get(ref.owner_uid or "")
+    if ref.target and ref.kind == AUTOSCALER:
+        owner = target_of(draft, ref.target)
+    else:
+        owner = _set_of(draft, ref.target) or draft.objects.get(ref.owner_uid or "")
     chain = _chain(draft, owner.uid if owner else None)
     if owner is None or not chain or owner.gone or owner.namespace != ref.namespace:
         return None
@@ -74,19 +77,22 @@ def parent_of(draft: Draft, ref: ObjectRef) -> ObjectState | None:
 
 
 def target_of(draft: Draft, key: str) -> ObjectState | None:
-    """What is scaled under this key: of several incarnations the newest that was seen, for at most one exists."""
-    named = [one for one in draft.objects.values() if one.kind != AUTOSCALER and one.scale_key() == key]
-    return max(named, key=lambda one: (bool(one.observed_version), one.id), default=None)
+    """What is scaled under this key."""
+    return _newest(one for one in draft.objects.values() if one.kind != AUTOSCALER and one.name_key() == key)
 
 
 def reparent(draft: Draft, ref: ObjectRef) -> None:
-    """Move the object below its owner, or out from below it. What a deleted owner leaves behind stays with it."""
+    """Move the object below its owner, or out from below it.
+
+    What a deleted owner leaves behind stays with it, but a claim outlives its set, unless the set owns it.
+    """
     state = draft.objects[ref.uid]
     if state.pendings and (state.parent_uid is None or ref.target):
         return  # one of them may be what takes it from its owner, or use a grant for the charge that it is in
     former = draft.objects.get(state.parent_uid or "")
     parent = parent_of(draft, ref)
-    if parent is None and former is not None and (former.gone or former.deleting):
+    outlives = ref.kind == CLAIM and former is not None and ref.owner_uid != former.uid
+    if parent is None and former is not None and (former.gone or former.deleting) and not outlives:
         return
     if (parent.uid if parent else None) == state.parent_uid:
         return
@@ -107,11 +113,19 @@ def adopt_waiting(draft: Draft, ref: ObjectRef) -> None:
     """Objects that named this one as their owner, or as what they scale, before the ledger knew it."""
     for one in list(draft.objects.values()):
         if targets := one.targets():
-            if one.uid != ref.uid and ref.scale_key in targets:
-                below = ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, target=ref.scale_key)
-                reparent(draft, below)
+            if one.uid != ref.uid and ref.name_key in targets:
+                reparent(draft, _ref(ref.cluster, one, ref.name_key))
         elif one.owner_uid == ref.uid and one.parent_uid is None and not one.gone:
-            reparent(draft, ObjectRef(ref.cluster, one.namespace, one.name, one.kind, one.uid, ref.uid))
+            reparent(draft, _ref(ref.cluster, one))
+
+
+def gather_claims(draft: Draft, ref: ObjectRef) -> None:
+    """Claims that this object names or owns come below it, those that it does not name any more leave it."""
+    keys = ref.name_keys
+    for one in list(draft.objects.values()):
+        its_own = ref.uid in (one.parent_uid, one.owner_uid)
+        if one.kind == CLAIM and not one.gone and (its_own or one.name_key() in keys):
+            reparent(draft, _ref(ref.cluster, one, one.name_key() or ""))
 
 
 def set_levels(draft: Draft, *, falls: bool) -> None:
@@ -130,14 +144,15 @@ def set_levels(draft: Draft, *, falls: bool) -> None:
         if newest is not None and len(group) > 1 and any(_is_only_admitted(root) for root in roots.values()):
             joint = joint_need(one for one in roots.values() if one is not None)
             held = EMPTY if falls else sum_of(one.level for one in group)
-            needs = {one.id: EMPTY for one in group} | {newest.id: joint | held}
+            needs = {newest.id: joint | held}
             confirmed = {newest.id: sum_of(one.confirmed for one in group)}
         else:
-            needs = {one.id: root.need() if (root := roots[one.id]) else EMPTY for one in group}
-            needs = needs if falls else {one.id: needs[one.id] | one.level for one in group}
+            kept = {one.id: EMPTY if falls else one.level for one in group}
+            needs = {one.id: root.need() | kept[one.id] for one in group if (root := roots[one.id])}
             confirmed = {one.id: one.confirmed for one in group}
         for one in group:
-            draft.charges[one.id] = _stated(draft, one, roots[one.id], needs[one.id], confirmed.get(one.id, EMPTY))
+            level, seen = needs.get(one.id, EMPTY), confirmed.get(one.id, EMPTY)
+            draft.charges[one.id] = _stated(draft, one, roots[one.id], level, seen)
 
 
 def plan_of(draft: Draft, ref: ObjectRef, settled: Iterable[Settled] = ()) -> Plan:
@@ -158,6 +173,20 @@ def plan_of(draft: Draft, ref: ObjectRef, settled: Iterable[Settled] = ()) -> Pl
         settled=settled,
         allowances=follow(known.allowances, before, charges, lost),
     )
+
+
+def _ref(cluster: str, one: ObjectState, target: str = "") -> ObjectRef:
+    return ObjectRef(cluster, one.namespace, one.name, one.kind, one.uid, one.owner_uid, target)
+
+
+def _set_of(draft: Draft, key: str) -> ObjectState | None:
+    """The StatefulSet that names its claims so."""
+    return _newest(one for one in draft.objects.values() if key in one.claims()) if key else None
+
+
+def _newest(named: Iterable[ObjectState]) -> ObjectState | None:
+    """Of several incarnations of a name the newest that was seen: at most one exists."""
+    return max(named, key=lambda one: (bool(one.observed_version), one.id), default=None)
 
 
 def _climb(draft: Draft, uid: str | None, before: ObjectState | None, after: ObjectState | None) -> None:

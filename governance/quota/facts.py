@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, bindparam, literal, select, union, union_all
+import orjson
+from sqlalchemy import CTE, Select, and_, bindparam, literal, not_, select, union, union_all
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
 from governance.db.elements import among, keys_in, texts_in
 from governance.db.together import Together, fetch, together
 from governance.quota.model import (
+    CLAIM,
     LIVE,
     AllowanceState,
     ChargeState,
@@ -70,29 +73,33 @@ def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
         "owner_uid": ref.owner_uid or "",
         "kind": ref.kind,
         "native_id": ref.native_id,
-        "scale_key": ref.scale_key,
+        "name_keys": orjson.dumps(ref.name_keys).decode(),
+        "naming": ref.uid if ref.claims is not None else "",
     }
 
 
 def _chain() -> CTE:
     """The object, its owner, the one that it was last seen with, those that wait for it, and all their ancestors.
 
-    Of an autoscaler what it scales, by the name that is in hand and by all that the ledger knows it to name; of what
-    can be scaled its autoscalers, and others of its name.
+    By their names: above an autoscaler what it scales, above a claim its StatefulSet; below what can be scaled its
+    autoscalers, and others of its name, below a StatefulSet the claims that are to come below it. Then what the object
+    was last known to name, and no longer does: what an autoscaler scaled, the claims that a StatefulSet leaves.
     """
     here = _object.cluster == bindparam("cluster")
-    found = (_object.cluster, _object.uid, _object.parent_uid, _object.charge_id)
+    found = (_object.cluster, _object.uid, _object.parent_uid, _object.charge_id, _object.kind)
     waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
     former = select(_object.owner_uid).where(here, _object.uid == bindparam("uid")).scalar_subquery()
-    same_cluster = _object.cluster.concat("") == bindparam("cluster")  # not by an index: it would read the cluster
-    named = select(_object.targets).where(here, _object.uid == bindparam("uid")).scalar_subquery()
+    same_cluster = _without_index(_object.cluster) == bindparam("cluster")
+    named = texts_in(bindparam("name_keys"))
+    was_named = texts_in(select(_object.names).where(here, _object.uid == bindparam("naming")).scalar_subquery())
+    stays = and_(_object.kind == CLAIM, _object.parent_uid.is_not_distinct_from(bindparam("uid")))
     first = union_all(
         select(*found).where(here, _object.uid == bindparam("uid")),
         select(*found).where(here, _object.uid == former),
         select(*found).where(here, _object.uid == bindparam("owner_uid")),
         select(*found).where(here, waiting),
-        select(*found).where(here, _object.scale_key == bindparam("scale_key")),
-        select(*found).where(same_cluster, among(_object.scale_key, texts_in(named))),
+        select(*found).where(same_cluster, among(_object.name_key, named), not_(stays)),
+        select(*found).where(same_cluster, among(_object.name_key, was_named), _object.name_key.not_in(named)),
     ).cte("first")
     chain = select(*first.c, literal(0).label("height")).cte("chain", recursive=True)
     above = select(*found, chain.c.height + 1).where(
@@ -102,8 +109,12 @@ def _chain() -> CTE:
 
 
 def _charge_ids(chain: CTE) -> CTE:
-    """The charges of the chain, the object's own, and the live ones of the same name as any of them."""
+    """The charges of the chain, the object's and the claims' own, and the live ones of the same name as any of them."""
     here = and_(_charge.scope_kind == KUBERNETES, _charge.scope == bindparam("cluster"))
+    same_scope = and_(
+        _without_index(_charge.scope_kind) == KUBERNETES, _without_index(_charge.scope) == bindparam("cluster")
+    )
+    claims = select(chain.c.uid).where(chain.c.kind == CLAIM)
     of_chain = select(chain.c.charge_id).distinct().cte("of_chain")
     named = union(
         select(_charge.kind, _charge.native_id).where(among(_charge.id, select(of_chain.c.charge_id))),
@@ -113,6 +124,7 @@ def _charge_ids(chain: CTE) -> CTE:
     return union(
         select(of_chain.c.charge_id.label("id")),
         select(_charge.id).where(here, _charge.incarnation == bindparam("uid")),
+        select(_charge.id).where(same_scope, among(_charge.incarnation, claims)),
         select(_charge.id)
         .join_from(named, Charge, same_name)
         .where(here, among(_charge.native_id, select(named.c.native_id)), _charge.state.in_(LIVE)),
@@ -129,6 +141,11 @@ def _object_ids(chain: CTE, charges: CTE) -> CTE:
         select(_object.id).where(here, among(_object.uid, roots)),
         select(_object.id).where(of_charges, _object.deadline.is_not(None)),
     ).cte("theirs")
+
+
+def _without_index(column: ColumnElement[str]) -> ColumnElement[str]:
+    """A column that all rows of a cluster share, so that the statement is not planned by it: it would read them all."""
+    return column.concat("")
 
 
 def _usage_of_path() -> Select[Any]:

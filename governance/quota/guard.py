@@ -80,7 +80,7 @@ WITH RECURSIVE bound AS MATERIALIZED (
   SELECT r.* FROM jsonb_populate_recordset(NULL::charge_object, CAST(:objects AS jsonb)) r, go
   ON CONFLICT (cluster, uid) DO UPDATE SET charge_id = excluded.charge_id, parent_uid = excluded.parent_uid,
     owner_uid = excluded.owner_uid, pending = excluded.pending, children = excluded.children, sizes = excluded.sizes,
-    maxima = excluded.maxima, targets = excluded.targets, scale_key = excluded.scale_key, need = excluded.need,
+    maxima = excluded.maxima, names = excluded.names, name_key = excluded.name_key, need = excluded.need,
     gone = excluded.gone, deadline = excluded.deadline
 )"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,12 +13,22 @@ from governance.units import EMPTY, ResourceList, largest_of
 
 LIVE = ("held", "confirmed")  # the states of a charge that stands in usage
 POD = "core/pods"
+CLAIM = "core/persistentvolumeclaims"
+STATEFUL_SET = "apps/statefulsets"
 AUTOSCALER = "autoscaling/horizontalpodautoscalers"
 
+_OF_A_SET = re.compile(r"(.+)-(?:0|[1-9][0-9]*)", re.ASCII)  # a claim's name: what its set calls it, and an ordinal
 
-def scale_key(kind: str, namespace: str, name: str) -> str:
-    """The name under which an autoscaler and what it scales find each other."""
+
+def name_key(kind: str, namespace: str, name: str) -> str:
+    """The name under which find each other: an autoscaler and what it scales, a StatefulSet and its claims."""
     return f"{kind}/{namespace}/{name}"
+
+
+def claim_key(namespace: str, name: str) -> str:
+    """The name key that a claim shares with the others of its template and set; empty if no set names it so."""
+    match = _OF_A_SET.fullmatch(name)
+    return name_key(CLAIM, namespace, match[1]) if match else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,9 @@ class Declaration:
     template: str = ""  # hash of the template as it runs: images, resources, placement, security context
     revision: str = ""  # a pod: of which of its owner's templates it was made; an owner that keeps several: its newest
     images: tuple[str, ...] = ()
-    target: str = ""  # an autoscaler: the scale key of what it scales
+    target: str = ""  # an autoscaler: the name key of what it scales
     maximum: int = 0  # an autoscaler: to how many replicas
+    claims: tuple[str, ...] = ()  # a StatefulSet: the names of its claims, without their ordinals
 
     def value(self) -> ResourceList:
         """What it takes at most, in ledger units."""
@@ -64,6 +76,7 @@ class Declaration:
             "images": list(self.images),
             "target": self.target,
             "maximum": self.maximum,
+            "claims": list(self.claims),
         }
 
     @classmethod
@@ -81,6 +94,7 @@ class Declaration:
             images=tuple(document["images"]),
             target=document["target"],
             maximum=document["maximum"],
+            claims=tuple(document["claims"]),
         )
 
 
@@ -192,18 +206,28 @@ class ObjectState:
         return next((one for one in known if one.rolling), known[-1] if known else None)
 
     def targets(self) -> dict[str, int]:
-        """An autoscaler: how far it may scale what, by scale key, the newest wish last. Empty for all others."""
+        """An autoscaler: how far it may scale what, by name key, the newest wish last. Empty for all others."""
         found: dict[str, int] = {}
         for one in self.declared():
             if one.target:
                 found[one.target] = max(one.maximum, found.pop(one.target, 0))
         return found
 
-    def scale_key(self) -> str | None:
-        """What it is found by: an autoscaler by what it scales. None: nothing can scale it, or it is gone."""
+    def claims(self) -> set[str]:
+        """A StatefulSet: the name keys of its claims, pending writes included. Empty for all others."""
+        return {name_key(CLAIM, self.namespace, name) for one in self.declared() for name in one.claims}
+
+    def names(self) -> list[str]:
+        """The name keys of what it names: an autoscaler what it scales, a StatefulSet its claims."""
+        return [*self.targets(), *sorted(self.claims())]
+
+    def name_key(self) -> str | None:
+        """What it is found by: an autoscaler by what it scales. None: nothing can name it, or it is gone."""
         if self.gone or self.kind == POD:
             return None
-        return next(reversed(self.targets()), scale_key(self.kind, self.namespace, self.name))
+        if self.kind == CLAIM:
+            return claim_key(self.namespace, self.name) or None
+        return next(reversed(self.targets()), name_key(self.kind, self.namespace, self.name))
 
     def need(self) -> ResourceList:
         """max(value, children), but `count/*` adds up: a Deployment and its pods are all there."""

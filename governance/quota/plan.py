@@ -14,13 +14,15 @@ from uuid import UUID
 
 from governance.quota.allowances import Changed
 from governance.quota.model import (
+    CLAIM,
+    STATEFUL_SET,
     AllowanceState,
     ChargeState,
     Declaration,
     Known,
     ObjectState,
     Position,
-    scale_key,
+    name_key,
     walk,
 )
 from governance.units import EMPTY, ResourceList
@@ -28,9 +30,11 @@ from governance.units import EMPTY, ResourceList
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """Which object: `owner_uid` is its controllerRef's uid (for a StatefulSet's claim, the set's).
+    """Which object: `owner_uid` is its controllerRef's uid.
 
-    `target` is the scale key of what an autoscaler scales: it stands below that, whoever its owner is.
+    `target` is the name key of what it stands below by its name, whoever its owner is: of what an autoscaler scales,
+    and the one by which a claim's StatefulSet names it. `claims` are those that a StatefulSet names, without their
+    ordinals; None: what it names is not in hand.
     """
 
     cluster: str
@@ -40,14 +44,27 @@ class ObjectRef:
     uid: str
     owner_uid: str | None = None
     target: str = ""
+    claims: tuple[str, ...] | None = ()
 
     @property
     def native_id(self) -> str:
         return f"{self.namespace}/{self.name}"
 
     @property
-    def scale_key(self) -> str:
-        return self.target or scale_key(self.kind, self.namespace, self.name)
+    def name_key(self) -> str:
+        return self.target or name_key(self.kind, self.namespace, self.name)
+
+    @property
+    def name_keys(self) -> tuple[str, ...]:
+        """The name keys of all that may stand above or below it by their names.
+
+        A claim is called template-set-ordinal, and hyphens may be in each: every set that it could be of.
+        """
+        if self.kind == CLAIM:
+            words = self.target.rpartition("/")[2].split("-")
+            sets = ("-".join(words[start:]) for start in range(1, len(words)))
+            return tuple(name_key(STATEFUL_SET, self.namespace, name) for name in sets)
+        return (self.name_key, *(name_key(CLAIM, self.namespace, name) for name in self.claims or ()))
 
 
 @dataclass(frozen=True, slots=True)

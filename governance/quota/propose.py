@@ -7,7 +7,17 @@ from datetime import datetime
 from uuid import UUID
 
 from governance.quota.autoscaling import align, charges_maximum
-from governance.quota.draft import Draft, parent_of, placed, plan_of, put, reparent, set_levels, target_of
+from governance.quota.draft import (
+    Draft,
+    gather_claims,
+    parent_of,
+    placed,
+    plan_of,
+    put,
+    reparent,
+    set_levels,
+    target_of,
+)
 from governance.quota.model import Declaration, Known, ObjectState, Pending
 from governance.quota.plan import ObjectRef, Proposal
 from governance.units import EMPTY, ResourceList, largest_of, sum_of
@@ -70,6 +80,8 @@ def propose(
     put(draft, replace(state, pendings=(*kept, entry)))
     if ref.owner_uid != state.owner_uid and parent_of(draft, ref) is None:
         reparent(draft, ref)  # taken from its owner: the owner will make another, so this one is charged by itself
+    if ref.claims:
+        gather_claims(draft, ref)  # those of a former set of that name are not charged twice
     align(draft)
     set_levels(draft, falls=False)
     charge = draft.charges[draft.objects[ref.uid].charge_id]

@@ -24,9 +24,7 @@ def misaligned(session: Session) -> list[ObjectRef]:
     The bindings of their namespaces must be locked already: nobody writes in them meanwhile.
     """
     by, of = aliased(ChargeObject), aliased(ChargeObject)
-    scaled = and_(
-        col(of.cluster) == col(by.cluster), col(of.scale_key) == col(by.scale_key), col(of.kind) != AUTOSCALER
-    )
+    scaled = and_(col(of.cluster) == col(by.cluster), col(of.name_key) == col(by.name_key), col(of.kind) != AUTOSCALER)
     bound = and_(col(Namespace.cluster) == col(by.cluster), col(Namespace.name) == col(by.namespace))
     rows = session.execute(
         select(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from governance.quota.autoscaling import align
-from governance.quota.draft import Draft, adopt_waiting, placed, plan_of, put, reparent, set_levels
+from governance.quota.draft import Draft, adopt_waiting, gather_claims, placed, plan_of, put, reparent, set_levels
 from governance.quota.model import Declaration, Known, ObjectState, Pending
 from governance.quota.plan import ObjectRef, Observation, Plan, Settled
 from governance.units import largest_of
@@ -47,6 +47,7 @@ def settle(known: Known, seen: Observation) -> Plan:
     if seen.declaration is not None and version_number(seen.version) >= version_number(after.observed_version):
         reparent(draft, seen.ref)
         adopt_waiting(draft, seen.ref)
+    gather_claims(draft, seen.ref)
     align(draft)
     set_levels(draft, falls=True)
     return plan_of(draft, seen.ref, settled)

@@ -88,7 +88,7 @@ class Charge(Table, table=True):
     updated_at: datetime = instant()
 
 
-_CAN_SCALE = text("scale_key IS NOT NULL")  # no pod can: their rows, which are most, cost this index nothing
+_HAS_NAME_KEY = text("name_key IS NOT NULL")  # no pod has: their rows, which are most, cost this index nothing
 
 
 class ChargeObject(Table, table=True):
@@ -98,7 +98,7 @@ class ChargeObject(Table, table=True):
     __table_args__ = (
         UniqueConstraint("uid", "cluster"),  # looked up by uid
         Index("ix_charge_object_charge_id", "charge_id", "deadline"),
-        Index("ix_charge_object_scale_key", "scale_key", sqlite_where=_CAN_SCALE, postgresql_where=_CAN_SCALE),
+        Index("ix_charge_object_name_key", "name_key", sqlite_where=_HAS_NAME_KEY, postgresql_where=_HAS_NAME_KEY),
         Index("ix_charge_object_gone", "seen_at", postgresql_where=text("gone"), sqlite_where=text("gone = 1")),
     )
 
@@ -117,8 +117,8 @@ class ChargeObject(Table, table=True):
     children: dict[str, int] = document()  # sum of the needs of its direct children
     sizes: list[Any] = document(list)  # [{revision, unit, count}]: how large the pods are that draw on it
     maxima: dict[str, int] = document()  # how far autoscalers may scale it, by their uid
-    targets: list[str] = document(list)  # an autoscaler: the scale keys of what it names, pending writes included
-    scale_key: str | None = None  # by which an autoscaler and what it scales find each other
+    names: list[str] = document(list)  # name keys: an autoscaler's of what it scales, a StatefulSet's of its claims
+    name_key: str | None = None  # by which those that name it find it; a claim's is without its ordinal
     need: dict[str, int] = document()  # max(value, children) component by component
     gone: bool = (
         False  # deleted, or never came to be; kept for a day (quota.prune), so that a late event does not bring it back

@@ -213,7 +213,7 @@ def _of_maxima(session: Session, objects: Mapping[tuple[str, str], ObjectState])
             told[cluster, key][uid] = maximum
     found = []
     for (cluster, uid), one in objects.items():
-        derived = told[cluster, one.scale_key()] if one.kind != AUTOSCALER else {}
+        derived = told[cluster, one.name_key()] if one.kind != AUTOSCALER else {}
         found += [
             Difference("object maxima", f"{uid} {by}", one.maxima.get(by, 0), derived.get(by, 0))
             for by in sorted(one.maxima.keys() | derived.keys())

@@ -230,8 +230,8 @@ def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None
             for one, number in state.sizes.items()
         ],
         "maxima": dict(state.maxima),
-        "targets": list(state.targets()),
-        "scale_key": state.scale_key(),
+        "names": state.names(),
+        "name_key": state.name_key(),
         "need": state.need().as_dict(),
         "gone": state.gone,
         "deleting": state.deleting,

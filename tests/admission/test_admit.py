@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from governance import clock
 from governance.admission.asking import decision_of, denial_of
+from governance.admission.facts import ref_of
 from governance.admission.model import Decision, Owner
 from governance.admission.tables import DecisionRow
 from governance.audit.tables import AuditEvent
@@ -23,11 +24,13 @@ from governance.db.session import make_engine, reading, transaction
 from governance.errors import BadInput, PolicyUnavailable
 from governance.identity.tables import Node
 from governance.policy.model import Evaluation
-from governance.quota.model import Declaration
+from governance.quota.model import CLAIM, STATEFUL_SET, Declaration
+from governance.quota.observe import observe
+from governance.quota.plan import ObjectRef, Observation
 from governance.quota.tables import Charge, Usage
 from governance.settings import Database
 from governance.units import ResourceList
-from tests.admission.conftest import GPU, Hospital, approve, create, person, scale, training
+from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, person, scale, training
 
 
 def test_what_fits_is_allowed_and_stands_on_every_level_of_the_tree(hospital: Hospital) -> None:
@@ -305,6 +308,35 @@ def test_a_pod_that_a_person_writes_below_an_owner_pays_for_itself(hospital: Hos
     of_its_controller = replace(pod, uid=str(uuid4()), object_uid=str(uuid4()), name="its", controller_made=True)
     assert hospital.ask(of_its_controller).allowed
     assert hospital.used("radiology", GPU) == 11
+
+
+def test_a_claim_draws_on_its_set_if_a_controller_makes_it_and_pays_for_itself_if_a_person_does(
+    hospital: Hospital,
+) -> None:
+    storage = "requests.storage"
+    one = ResourceList({storage: 2**30})
+    of_set = Declaration(STATEFUL_SET, 2, one, template="t1", claims=("data-store",))
+    assert hospital.ask(create(of_set, name="store", kind=STATEFUL_SET)).allowed
+    by_hand = create(Declaration(CLAIM, 1, one), name="data-store-0", kind=CLAIM)
+    assert hospital.ask(by_hand).allowed
+    assert hospital.used("radiology", storage) == 3 * 2**30
+    of_its_controller = replace(by_hand, uid=str(uuid4()), object_uid=str(uuid4()), controller_made=True)
+    assert hospital.ask(replace(of_its_controller, name="data-store-1")).allowed
+    assert hospital.used("radiology", storage) == 3 * 2**30
+
+
+def test_a_set_that_is_made_again_is_not_asked_for_the_claims_that_it_finds(hospital: Hospital) -> None:
+    storage = "requests.storage"
+    one = ResourceList({storage: 2**30})
+    of_set = create(
+        Declaration(STATEFUL_SET, 2, one, template="t1", claims=("data-store",)), name="store", kind=STATEFUL_SET
+    )
+    kept = ObjectRef(CLUSTER, "ct-training", "data-store-0", CLAIM, "kept")
+    observe(hospital.engine, Observation(kept, "1", Declaration(CLAIM, 1, one)), now=clock.now())
+    assert hospital.used("radiology", storage) == 2**30
+    assert hospital.ask(of_set).allowed
+    assert hospital.used("radiology", storage) == 2 * 2**30
+    assert ref_of(scale(of_set, 3)).claims is None  # those that it names are not read for a Scale
 
 
 def test_a_limit_cut_below_usage_lets_only_decreases_pass(hospital: Hospital) -> None:

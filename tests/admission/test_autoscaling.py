@@ -22,7 +22,7 @@ from governance.db.session import reading, transaction
 from governance.errors import BadInput
 from governance.identity.tables import Node
 from governance.quota.limits import move
-from governance.quota.model import AUTOSCALER, Declaration, scale_key
+from governance.quota.model import AUTOSCALER, Declaration, name_key
 from governance.quota.observe import observe
 from governance.quota.plan import ObjectRef, Observation
 from governance.quota.tables import Namespace
@@ -31,7 +31,7 @@ from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, sc
 
 ACTOR = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 COUNT = ResourceList({"count/horizontalpodautoscalers.autoscaling": 1})
-TARGET = scale_key("apps/deployments", "ct-training", "ct-train")
+TARGET = name_key("apps/deployments", "ct-training", "ct-train")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_facts_look_at_few_rows_of_a_growing_table(
             {"id": "gen_random_uuid()", "native_id": "o.native_id || n", "incarnation": "o.incarnation || n"},
         )
         of_copy = "(SELECT c.id FROM charge c WHERE c.incarnation = o.uid || n)"
-        copied = {"id": "gen_random_uuid()", "uid": "o.uid || n", "charge_id": of_copy, "scale_key": "o.scale_key || n"}
+        copied = {"id": "gen_random_uuid()", "uid": "o.uid || n", "charge_id": of_copy, "name_key": "o.name_key || n"}
         multiply(session, "charge_object", copied)
         multiply(
             session,

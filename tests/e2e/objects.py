@@ -60,6 +60,7 @@ def stateful_set(name: str, replicas: int, claims: str, **more: Any) -> Object: 
         "spec": {
             "replicas": replicas,
             "serviceName": name,
+            "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": {"app": name}},
             "template": template(name, **more),
             "volumeClaimTemplates": [{"metadata": wanted["metadata"], "spec": wanted["spec"]}],

@@ -161,6 +161,29 @@ def test_3_the_same_for_load_balancers(world: World) -> None:
     eventually(lambda: "services" not in world.used("radiology"), "what was deleted is credited")
 
 
+def test_3_a_stateful_sets_claims_are_charged_with_it_and_outlive_it(world: World) -> None:
+    def storage() -> int:
+        return world.used("ct-training").get("requests.storage", 0) // 2**30
+
+    def claims() -> set[str]:
+        charged = (one.rpartition("/") for one in world.charges("confirmed"))
+        return {name for kind, _, name in charged if kind == "core/persistentvolumeclaims/ct-training"}
+
+    archive = objects.stateful_set("archive", 2, "1Gi")
+    world.create(archive)
+    assert storage() == 2
+    eventually(lambda: world.used("ct-training").get("count/persistentvolumeclaims") == 2, "its claims are seen")
+    assert (storage(), claims()) == (2, set()), "they are charged with it"
+    world.kubectl("delete", "statefulset", "archive")
+    eventually(lambda: claims() == {"data-archive-0", "data-archive-1"}, "its claims outlive it")
+    assert storage() == 2
+    world.create(archive)
+    assert storage() == 2, "what is there already is not charged again"
+    world.kubectl("delete", "statefulset", "archive")
+    world.kubectl("delete", "pvc", "data-archive-0", "data-archive-1")
+    eventually(lambda: not storage(), "what was deleted is credited")
+
+
 def test_3_an_autoscalers_scale_is_denied_in_the_same_words(world: World) -> None:
     world.create(objects.autoscaler("ct-train", "ct-train", 20, 30))
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from governance.quota.model import AUTOSCALER, Declaration, ObjectState, joint_need, scale_key
+from governance.quota.model import AUTOSCALER, Declaration, ObjectState, joint_need, name_key
 from governance.quota.plan import ObjectRef, Observation
 from governance.quota.propose import scaled
 from governance.units import ResourceList, sum_of
@@ -36,7 +36,7 @@ def pods(kind: str, replicas: int, template: str, *, surge: int = 0) -> Declarat
 def up_to(maximum: int, target: str) -> Declaration:
     """An autoscaler of a Deployment."""
     fixed = ResourceList({"count/horizontalpodautoscalers.autoscaling": 1})
-    key = scale_key(DEPLOYMENT, "ct", target)
+    key = name_key(DEPLOYMENT, "ct", target)
     return Declaration(AUTOSCALER, 0, ResourceList(), fixed=fixed, target=key, maximum=maximum)
 
 
@@ -336,7 +336,7 @@ class World:
 
     def _maximum(self, one: Stored) -> int:
         """To how many replicas autoscalers may scale it, if policy charges that."""
-        autoscalers = [other.declaration for other in self._all() if other.declaration.target == one.ref.scale_key]
+        autoscalers = [other.declaration for other in self._all() if other.declaration.target == one.ref.name_key]
         return max((other.maximum for other in autoscalers if self.autoscaling == "maximum"), default=0)
 
     def _largest(self, one: Stored, *, told: bool) -> ResourceList:

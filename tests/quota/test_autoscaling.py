@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from governance.db.session import reading, transaction
 from governance.quota.limits import Limit, move
-from governance.quota.model import AUTOSCALER, Declaration, scale_key
+from governance.quota.model import AUTOSCALER, Declaration, name_key
 from governance.quota.observe import observe_list
 from governance.quota.plan import ObjectRef, Observation
 from governance.quota.tables import Breach, ChargeObject, Namespace
@@ -50,14 +50,14 @@ def up_to(maximum: int, target: str = "web") -> Declaration:
         0,
         ResourceList(),
         fixed=ResourceList({COUNT: 1}),
-        target=scale_key(DEPLOYMENT, "ct", target),
+        target=name_key(DEPLOYMENT, "ct", target),
         maximum=maximum,
     )
 
 
 def autoscaler(name: str = "scaler", target: str = "web") -> ObjectRef:
     one = ref(name, AUTOSCALER)
-    return ObjectRef(one.cluster, one.namespace, name, AUTOSCALER, one.uid, target=scale_key(DEPLOYMENT, "ct", target))
+    return ObjectRef(one.cluster, one.namespace, name, AUTOSCALER, one.uid, target=name_key(DEPLOYMENT, "ct", target))
 
 
 def parents(engine: Engine) -> dict[str, str | None]:
@@ -177,7 +177,7 @@ def test_it_goes_on_to_the_successor_of_what_it_scales(engine: Engine) -> None:
 
 def test_where_it_scales_another_both_are_charged_until_that_is_seen_or_lost(engine: Engine) -> None:
     web, job, scaler = ref("web"), ref("job"), autoscaler()
-    moved = ObjectRef("ward", "ct", "scaler", AUTOSCALER, scaler.uid, target=scale_key(DEPLOYMENT, "ct", "job"))
+    moved = ObjectRef("ward", "ct", "scaler", AUTOSCALER, scaler.uid, target=name_key(DEPLOYMENT, "ct", "job"))
     see(engine, web, 1, declares(1))
     see(engine, job, 2, declares(1))
     see(engine, scaler, 3, up_to(5))

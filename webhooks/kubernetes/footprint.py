@@ -3,7 +3,7 @@
     kind                    declares
     Deployment              R*u, and surge S*u while rolling
     ReplicaSet, RC          R*u
-    StatefulSet             R*(u + claims)
+    StatefulSet             R*(u + claims), and how its claims are called: the ledger keeps them below it
     DaemonSet               matching nodes*u, and surge while rolling
     Job                     0 if suspended or finished, else min(parallelism, remaining)*u
     CronJob                 nothing; one run is `surge` pods of `unit`, never rolling
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from governance.quota.model import AUTOSCALER, Declaration, scale_key
+from governance.quota.model import AUTOSCALER, CLAIM, STATEFUL_SET, Declaration, name_key
 from governance.units import EMPTY, ResourceList, sum_of
 from webhooks.kubernetes.kinds import Scalable, count_name, kind_of_manifest
 from webhooks.kubernetes.read import Object, at, flag, items, optional_whole, scaled, section, text, whole
@@ -108,13 +108,6 @@ def pod_template_of(kind: str, source: Object, around: Surroundings) -> Object:
     return section(source, path) if path else {}
 
 
-def claim_prefixes(stateful_set: Object) -> tuple[str, ...]:
-    """How the names of a StatefulSet's claims begin; an ordinal follows. They outlive it and have no controllerRef."""
-    name = text(stateful_set, "metadata.name")
-    claims = items(stateful_set, "spec.volumeClaimTemplates")
-    return tuple(f"{text(claim, 'metadata.name')}-{name}-" for claim in claims)
-
-
 def flatten(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401  (any JSON value)
     """The leaves of a JSON value by path; a list's members by their `name`, where each has one, else by place."""
     if isinstance(value, Mapping) and value:
@@ -188,8 +181,9 @@ def _stateful_set(kind: str, source: Object, around: Surroundings) -> Wish:
     claims = tuple(items(source, "spec.volumeClaimTemplates"))
     fields = {"spec.replicas": replicas}
     revision = text(source, "status.updateRevision")
-    path = _TEMPLATES[kind]
-    return _templated(kind, source, around, path, replicas, fields=fields, claims=claims, revision=revision)
+    wish = _templated(kind, source, around, _TEMPLATES[kind], replicas, fields=fields, claims=claims, revision=revision)
+    names = tuple(f"{text(claim, 'metadata.name')}-{text(source, 'metadata.name')}" for claim in claims)
+    return replace(wish, declaration=replace(wish.declaration, claims=names))
 
 
 def _daemon_set(kind: str, source: Object, around: Surroundings) -> Wish:
@@ -279,7 +273,7 @@ def _autoscaler(kind: str, source: Object, around: Surroundings) -> Wish:
     manifest, name = kind_of_manifest(text(target, "apiVersion"), text(target, "kind")), text(target, "name")
     own = {f"{one.kind.partition('/')[0]}/{one.manifest}": one.kind for one in around.scalables.values()}
     scaled_kind = own.get(manifest, manifest)
-    key = scale_key(scaled_kind, _namespace(source), name) if scaled_kind in _SCALED | around.scalables.keys() else ""
+    key = name_key(scaled_kind, _namespace(source), name) if scaled_kind in _SCALED | around.scalables.keys() else ""
     declaration = Declaration(
         kind=kind, replicas=0, unit=EMPTY, fixed=_count(kind), target=key, maximum=maximum if key else 0
     )
@@ -321,14 +315,14 @@ def _unseen(source: Object) -> bool:
 _TEMPLATES = {
     "apps/deployments": "spec.template",
     "apps/replicasets": "spec.template",
-    "apps/statefulsets": "spec.template",
+    STATEFUL_SET: "spec.template",
     "apps/daemonsets": "spec.template",
     "batch/jobs": "spec.template",
     "batch/cronjobs": "spec.jobTemplate.spec.template",
     "core/replicationcontrollers": "spec.template",
 }
 
-_SCALED = {"apps/deployments", "apps/replicasets", "apps/statefulsets", "core/replicationcontrollers"}
+_SCALED = {"apps/deployments", "apps/replicasets", STATEFUL_SET, "core/replicationcontrollers"}
 
 # The DaemonSet says its generation alone; its controller takes the label for as good as the revision's (IsPodUpdated).
 _REVISION_LABELS = {"StatefulSet": "controller-revision-hash", "DaemonSet": "pod-template-generation"}
@@ -337,13 +331,13 @@ _Make = Callable[[str, Object, Surroundings], Wish]
 _WISHES: Mapping[str, _Make] = {
     "apps/deployments": _deployment,
     "apps/replicasets": _replica_set,
-    "apps/statefulsets": _stateful_set,
+    STATEFUL_SET: _stateful_set,
     "apps/daemonsets": _daemon_set,
     "batch/jobs": _job,
     "batch/cronjobs": _cron_job,
     "core/replicationcontrollers": _replica_set,
     "core/pods": _pod,
-    "core/persistentvolumeclaims": _claim,
+    CLAIM: _claim,
     "core/services": _service,
     "resource.k8s.io/resourceclaims": _device_claim,
     AUTOSCALER: _autoscaler,

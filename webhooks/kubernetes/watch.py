@@ -26,7 +26,7 @@ from governance.db.together import database_clock, database_time
 from governance.errors import BadInput, ClusterUnavailable, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import object_state
 from governance.quota.lease import acquire, relisted, renew
-from governance.quota.model import AUTOSCALER, Declaration
+from governance.quota.model import AUTOSCALER, CLAIM, Declaration, claim_key
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
 from governance.quota.plan import ObjectRef, Observation, Settled
 from governance.quota.tables import ChargeObject
@@ -45,12 +45,12 @@ PATHS = {
     "core/replicationcontrollers": "/api/v1/replicationcontrollers",
     "apps/replicasets": "/apis/apps/v1/replicasets",
     "core/pods": "/api/v1/pods",
-    "core/persistentvolumeclaims": "/api/v1/persistentvolumeclaims",
+    CLAIM: "/api/v1/persistentvolumeclaims",
     "core/services": "/api/v1/services",
     AUTOSCALER: "/apis/autoscaling/v2/horizontalpodautoscalers",
 }
 NAMESPACES = "/api/v1/namespaces"
-_OWNS_PODS = frozenset(PATHS) - {"core/pods", "core/persistentvolumeclaims", "core/services", AUTOSCALER}
+_OWNS_PODS = frozenset(PATHS) - {"core/pods", CLAIM, "core/services", AUTOSCALER}
 _LEASE_S = 15
 _RENEW_EVERY_S = 5.0
 _OVERDUE_EVERY_S = 10.0
@@ -262,8 +262,8 @@ def _observation(follower: Follower, kind: str, source: dict[str, Any], *, delet
         return None
     if declaration is None:
         return None
-    if declaration.target:
-        ref = replace(ref, target=declaration.target)
+    target = claim_key(ref.namespace, ref.name) if kind == CLAIM else declaration.target
+    ref = replace(ref, target=target, claims=declaration.claims)
     return Observation(ref, meta["resourceVersion"], declaration, deleting=bool(meta.get("deletionTimestamp")))
 
 

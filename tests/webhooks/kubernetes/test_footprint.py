@@ -10,7 +10,6 @@ from governance.quota.model import AUTOSCALER, Declaration
 from governance.units import ResourceList
 from tests.webhooks.kubernetes.samples import AROUND, Json, container, deployment, pod, pod_spec, thing
 from webhooks.kubernetes.footprint import (
-    claim_prefixes,
     declaration_of,
     flatten,
     governs,
@@ -156,7 +155,7 @@ def test_a_stateful_set_takes_claims_with_each_replica() -> None:
     }
     both = ResourceList(one) * 2 + ResourceList(by_class)
     assert found.value() == (UNIT + both) * 3 + count("statefulsets.apps")
-    assert claim_prefixes(source) == ("data-viewer-", "logs-viewer-")
+    assert found.claims == ("data-viewer", "logs-viewer")
     assert found.template == declared("apps/deployments", deployment()).template  # as its pods have it
 
 

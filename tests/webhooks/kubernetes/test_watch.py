@@ -22,7 +22,7 @@ from governance.errors import ClusterUnavailable
 from governance.identity.people import person_by_name, principal_of
 from governance.operations.clusters import standing
 from governance.operations.rebuild import rebuild
-from governance.quota.model import AUTOSCALER
+from governance.quota.model import AUTOSCALER, CLAIM, STATEFUL_SET
 from governance.quota.tables import Cluster, Namespace
 from governance.quota.totals import differences
 from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, hospital, policy, scale
@@ -145,6 +145,44 @@ def test_an_autoscaler_is_followed_from_its_list_until_it_is_deleted(hospital: H
         charges(7)
         told("DELETED", scaler(6, 7))
         charges(2)
+
+
+def test_a_stateful_sets_claims_are_followed_by_their_names(hospital: Hospital) -> None:
+    requested = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+    def meta(name: str, version: int) -> Json:
+        return {"name": name, "namespace": "ct-training", "uid": name, "resourceVersion": str(version)}
+
+    def claim(name: str, version: int) -> Json:
+        return {"kind": "PersistentVolumeClaim", "metadata": meta(name, version), "spec": requested}
+
+    spec = {
+        "replicas": 3,
+        "template": {"spec": pod_spec()},
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": requested}],
+    }
+    store = {"kind": "StatefulSet", "metadata": meta("store", 1), "spec": spec}
+    cluster = RecordedCluster()
+
+    def told(kind: str, change: str, source: Json) -> None:
+        cluster.tell(Scene(None, (Told(kind, change, source),)))
+
+    def charges(gibibytes: int) -> None:
+        stored = gibibytes * 2**30
+        wait_until(lambda: hospital.used("radiology", "requests.storage") == stored, f"{gibibytes} GiB are charged")
+
+    told(STATEFUL_SET, "ADDED", store)
+    told(CLAIM, "ADDED", claim("data-store-0", 2))
+    with following(hospital, cluster):
+        wait_until(lambda: relisted(hospital), "everything is charged")
+        charges(3)
+        told(CLAIM, "ADDED", claim("data-another-0", 3))
+        charges(4)
+        told(CLAIM, "ADDED", claim("data-store-1", 4))
+        told(STATEFUL_SET, "DELETED", store | {"metadata": meta("store", 5)})
+        charges(3)
+        told(STATEFUL_SET, "ADDED", store | {"metadata": {**meta("store", 6), "uid": "again"}})
+        charges(4)
 
 
 class Reserved(RecordedCluster):
