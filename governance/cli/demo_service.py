@@ -18,7 +18,7 @@ from governance import clock, logs
 from governance.app import web_app, webhook_app
 from governance.audit.keys import ensure_key
 from governance.bootstrap import Parts, Watched, build, keep_surroundings
-from governance.cli.serve import listeners
+from governance.cli.serve import listeners, runner
 from governance.cli.worker import start_loops
 from governance.configuration.first_admin import first_admin
 from governance.db.migrate import upgrade
@@ -111,7 +111,11 @@ def _serving(servers: Mapping[uvicorn.Server, socket.socket]) -> Iterator[None]:
     async def serve() -> None:
         await asyncio.gather(*(one.serve(sockets=[listening]) for one, listening in servers.items()))
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="listeners", daemon=True)
+    def run() -> None:
+        with runner(next(iter(servers))) as loop:
+            loop.run(serve())
+
+    thread = threading.Thread(target=run, name="listeners", daemon=True)
     thread.start()
     try:
         for _ in range(int(_START_S / 0.05)):
