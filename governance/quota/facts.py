@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -219,10 +220,12 @@ def charge_state(row: Mapping[str, Any]) -> ChargeState:
     )
 
 
+_amounts_of = itemgetter("resource", "depth", "used", "drawn", "hard", "lending", "borrowing", "allowance", "rule")
+
+
 def usage_row(row: Mapping[str, Any]) -> UsageRow:
     """From a row of usage."""
-    names = ("resource", "depth", "used", "drawn", "hard", "lending", "borrowing", "allowance", "rule")
-    return UsageRow(node_id=str(row["node_id"]), **{name: row[name] for name in names})
+    return UsageRow(str(row["node_id"]), *_amounts_of(row))
 
 
 def _cluster_state(row: Mapping[str, Any]) -> ClusterState:

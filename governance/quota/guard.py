@@ -91,7 +91,7 @@ _ALONGSIDE = """, beside_{number} AS (
 _ANSWER = """
 SELECT unmoved, complete, within, (SELECT coalesce(json_agg(json_build_object('node_id', node_id, 'resource', resource,
   'depth', depth, 'used', used, 'increase', increase, 'limit', most, 'drawn', drawn_after, 'rule', rule)), '[]')
-  FROM judged) AS positions
+  FROM judged WHERE refused) AS over
 FROM verdict"""
 
 
@@ -102,7 +102,7 @@ class Answer:
     unmoved: bool  # no charge, nor the binding, changed since the plan was made
     complete: bool  # every node of the path has a usage row for every resource that rises
     within: bool  # no node goes over
-    positions: tuple[Position, ...]
+    over: tuple[Position, ...]  # those that do
 
 
 def fits(proposal: Proposal) -> bool:
@@ -128,14 +128,14 @@ def reserve_in_one(lane: Lane, proposal: Proposal, alongside: Sequence[NewRow], 
     }
     for number, row in enumerate(alongside):
         parameters[f"beside_{number}"] = as_json([row.values])
-    unmoved, complete, within, positions = lane.one(
+    unmoved, complete, within, over = lane.one(
         _statement(tuple(table_of(row.table).name for row in alongside)), parameters, ends
     )
     return Answer(
         unmoved == "t",
         complete == "t",
         within == "t",
-        tuple(Position(**one) for one in orjson.loads(positions or "[]")),
+        tuple(Position(**one) for one in orjson.loads(over)),
     )
 
 

@@ -93,8 +93,8 @@ def _reserve_in_one(engine: Engine, lane: Lane, what: Reservation, ends: float) 
     if not (answer.unmoved and answer.complete):
         return Moved()
     if not answer.within:
-        return Refused(tuple(one for one in answer.positions if one.refused))
-    return Reserved(answer.positions)
+        return Refused(answer.over)
+    return Reserved()
 
 
 def _usage_keys(plan: Plan) -> dict[tuple[str, str], int]:

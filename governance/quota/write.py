@@ -31,9 +31,7 @@ UsageKey = tuple[str, str]  # node, resource
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """It stands in the ledger; `positions` as they were when it was written."""
-
-    positions: tuple[Position, ...]
+    """It stands in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def write(
     _write_objects(session, plan, now if seen else None)
     if forced:
         mark_breaches(session, positions, now, charge_id)
-    return Reserved(positions)
+    return Reserved()
 
 
 def take(

@@ -31,6 +31,7 @@ from webhooks.kubernetes.template import (
     as_stored,
     claim_unit,
     images_of,
+    made_for,
     prune,
     running_view,
     template_hash,
@@ -227,7 +228,7 @@ def _pod(kind: str, source: Object, around: Surroundings) -> Wish:
     spec = section(source, "spec")
     unit = pod_usage(source, around.now)
     if unit:
-        unit = unit + unit_of(spec, _namespace(source), around) - pod_usage({"spec": spec}, around.now)
+        unit += made_for(spec, _namespace(source), around)
     owner = next((one for one in items(source, "metadata.ownerReferences") if flag(one, "controller")), None)
     view = running_view(spec, controlled=owner is not None)
     declaration = Declaration(

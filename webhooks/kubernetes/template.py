@@ -56,10 +56,15 @@ def with_container_defaults(spec: Object, limit_ranges: Sequence[Object] = ()) -
 
 
 def unit_of(stored: Object, namespace: str, around: Surroundings) -> ResourceList:
-    """What one pod of a stored spec takes, with the volume claims and device claims that are made for it.
+    """What one pod of a stored spec takes, with what is made for it.
 
     `count/*` is left out: those add up over the objects that exist, outside of what a template foretells.
     """
+    return pod_usage({"spec": stored}, around.now) + made_for(stored, namespace, around)
+
+
+def made_for(stored: Object, namespace: str, around: Surroundings) -> ResourceList:
+    """What the volume claims and device claims take that are made for one pod of a stored spec."""
     volumes = (
         claim_unit(section(one, "ephemeral.volumeClaimTemplate"), around)
         for one in items(stored, "volumes")
@@ -68,7 +73,7 @@ def unit_of(stored: Object, namespace: str, around: Surroundings) -> ResourceLis
     names = (text(one, "resourceClaimTemplateName") for one in items(stored, "resourceClaims"))
     templates = (around.claim_templates.get(f"{namespace}/{name}", {}) for name in names if name)
     devices = (device_usage(section(one, "spec")) for one in templates)
-    return sum_of((pod_usage({"spec": stored}, around.now), *volumes, *devices))
+    return sum_of((*volumes, *devices))
 
 
 def claim_unit(claim_template: Object, around: Surroundings) -> ResourceList:
