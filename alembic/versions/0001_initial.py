@@ -330,8 +330,6 @@ def upgrade() -> None:
     with op.batch_alter_table('decision', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_decision_actor'), ['actor'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_at'), ['at'], unique=False)
-        batch_op.create_index(batch_op.f('ix_decision_charge_id'), ['charge_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_decision_digest'), ['digest'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_project_id'), ['project_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_decision_request_uid'), ['request_uid'], unique=False)
 
@@ -569,8 +567,6 @@ def downgrade() -> None:
     with op.batch_alter_table('decision', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_decision_request_uid'))
         batch_op.drop_index(batch_op.f('ix_decision_project_id'))
-        batch_op.drop_index(batch_op.f('ix_decision_digest'))
-        batch_op.drop_index(batch_op.f('ix_decision_charge_id'))
         batch_op.drop_index(batch_op.f('ix_decision_at'))
         batch_op.drop_index(batch_op.f('ix_decision_actor'))
 

@@ -31,7 +31,7 @@ class DecisionRow(Table, table=True):
     name: str
     object_uid: str
     project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)
-    digest: str = Field(index=True)
+    digest: str
     subject: str
     repeat_key: str | None = Field(default=None, unique=True)  # of a denial: the same key is the same denial
     count: int = 1
@@ -46,5 +46,5 @@ class DecisionRow(Table, table=True):
     path: list[str] = document(list)
     policy_digest: str
     config_revision: int
-    charge_id: UUID | None = Field(default=None, index=True)
+    charge_id: UUID | None = None
     grant_id: UUID | None = None
