@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
@@ -43,6 +43,11 @@ class Pool(QueuePool):
     @_timeout.setter
     def _timeout(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+
+    def recreate(self) -> Pool:
+        """The pool that takes the place of this one waits as long, whoever happens to ask for it."""
+        with until(inf):
+            return cast("Pool", super().recreate())
 
 
 def bound(connection: Connection, ends: float, statement_timeout_ms: int) -> None:
