@@ -7,13 +7,26 @@ The text under each setting is what docs/settings.md says of it (`python -m tool
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from governance.errors import BadInput
+
+_FILE = "GOVERNANCE_SETTINGS_FILE"
 
 
 class _Group(BaseModel):
@@ -31,6 +44,18 @@ class Database(_Group):
     """PostgreSQL gives up a statement, and waiting for a lock, after this long."""
     connect_timeout_s: int = 2
     """How long connecting to PostgreSQL, or waiting for a free connection, may take."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_one_of_ours(cls, url: str) -> str:
+        try:
+            name = make_url(url).drivername
+        except (ArgumentError, ValueError):
+            name = ""
+        if name not in {"postgresql", "postgresql+psycopg", "sqlite"}:
+            said = "Only postgresql+psycopg://USER:PASSWORD@HOST/NAME and sqlite:///FILE are used"
+            raise PydanticCustomError("database_url", said)  # without the address: a password may stand in it
+        return url
 
 
 class Policy(_Group):
@@ -189,18 +214,27 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = os.environ.get("GOVERNANCE_SETTINGS_FILE")
+        file = os.environ.get(_FILE)
         toml = (TomlConfigSettingsSource(settings_cls, toml_file=file),) if file else ()
         return (init_settings, env_settings, *toml)
 
 
 def load(**overrides: object) -> Settings:
     """Read the settings once. Raises BadInput that names the first wrong setting."""
-    file = os.environ.get("GOVERNANCE_SETTINGS_FILE")
+    file = os.environ.get(_FILE)
     if file and not Path(file).is_file():
-        raise BadInput(f"{file} is not a file.", field="GOVERNANCE_SETTINGS_FILE", remedy="Name an existing TOML file.")
+        raise BadInput(f"{file} is not a file.", field=_FILE, remedy="Name an existing TOML file.")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(
+            f"{file} cannot be read as TOML: {error}.", field=_FILE, remedy="See docs/settings.md."
+        ) from None
+    except SettingsError as error:
+        named = re.search('field "([^"]+)"', str(error))
+        raise BadInput(
+            "It is not JSON.", field=named[1] if named else None, remedy="See docs/settings.md for how it is written."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(

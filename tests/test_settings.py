@@ -21,6 +21,10 @@ def test_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("GOVERNANCE_WEBHOOK__PORT", "many", "webhook.port"),
         ("GOVERNANCE_POLICY__ENGINE", "cedar", "policy.engine"),
         ("GOVERNANCE_WEBHOOK__PROT", "1", "webhook.prot"),
+        ("GOVERNANCE_DATABASE__URL", "mysql://root:hunter2@db/x", "database.url"),
+        ("GOVERNANCE_DATABASE__URL", "postgresql+psycopg://root:hunter2@db:many/x", "database.url"),
+        ("GOVERNANCE_DATABASE__URL", "hunter2", "database.url"),
+        ("GOVERNANCE_CLUSTERS", "{hunter2", "clusters"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str) -> None:
@@ -28,6 +32,19 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     with pytest.raises(BadInput) as caught:
         load()
     assert caught.value.field == field
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"[database\n", b"\xff"])
+def test_a_settings_file_that_is_no_toml_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_bytes(content)
+    monkeypatch.setenv("GOVERNANCE_SETTINGS_FILE", str(file))
+    with pytest.raises(BadInput, match=r"settings\.toml cannot be read as TOML") as caught:
+        load()
+    assert caught.value.field == "GOVERNANCE_SETTINGS_FILE"
 
 
 def test_a_settings_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from governance import __version__
 from governance.cli.exits import MEANINGS, OURS, UNREAD, USAGE, Failed, failed
 from governance.cli.output import show, show_json
 from governance.errors import GovernanceError
@@ -67,8 +68,18 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        show(f"governance {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def governance() -> None:
+def governance(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Quota, change control and compliance, decided at admission."""
 
 
@@ -116,4 +127,4 @@ def _usage(error: Any) -> str:  # noqa: ANN401  (Typer's own error)
     if not message:  # nothing was asked for, so the help was printed
         return ""
     said = " ".join(re.sub("^Invalid value for '([^']*)'", r"\1", message).split())
-    return f"{command}: {said if said.endswith('.') else f'{said}.'} See: {command} --help."
+    return f"{command}: {said if said.endswith(('.', '?')) else f'{said}.'} See: {command} --help."

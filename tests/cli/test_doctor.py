@@ -249,7 +249,7 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     "no key in the file": (file("AUDIT__SIGNING_KEY", "no key"), "audit key", "wrong", "Ed25519"),
     "heads stay": (lacks("AUDIT__SHIP_TO"), "audit key", "warning", "stay on this host"),
     "nowhere to ship to": (sets(AUDIT__SHIP_TO="/dev/null/heads"), "audit key", "wrong", "cannot be written"),
-    "no address": (sets(DATABASE__URL="hunter2"), "database", "wrong", "database.url"),
+    "no address": (sets(DATABASE__URL="hunter2"), "settings", "wrong", "database.url"),
     "no file": (sets(DATABASE__URL="sqlite:////nowhere/x.db"), "database", "wrong", "does not exist"),
     "no server": (
         sets(DATABASE__URL=f"postgresql+psycopg://us:hunter2@127.0.0.1:{free_port()}/x"),

@@ -146,5 +146,5 @@ def connect(kubeconfig: str | None, context: str | None = None) -> Api:
         return Connection(config.new_client_from_config(config_file=kubeconfig, context=context))
     except (config.ConfigException, OSError) as error:
         raise ClusterUnavailable(
-            f"The credentials of the cluster cannot be read: {error}.", field="kubeconfig"
+            f"The credentials of the cluster cannot be read: {str(error).rstrip('.')}.", field="kubeconfig"
         ) from error
