@@ -12,7 +12,17 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from governance.quota.allowances import follow
-from governance.quota.model import AUTOSCALER, CLAIM, LIVE, ChargeState, Known, ObjectState, Size, joint_need
+from governance.quota.model import (
+    AUTOSCALER,
+    CLAIM,
+    LIVE,
+    STATEFUL_SET,
+    ChargeState,
+    Known,
+    ObjectState,
+    Size,
+    joint_need,
+)
 from governance.quota.plan import ObjectRef, Plan, Settled
 from governance.units import EMPTY, ResourceList, sum_of
 
@@ -102,9 +112,12 @@ def reparent(draft: Draft, ref: ObjectRef) -> None:
     draft.objects[ref.uid] = replace(state, parent_uid=parent.uid if parent else None, charge_id=charge_id)
     draft.touched.add(charge_id)
     _climb(draft, parent.uid if parent else None, None, state)
-    for uid, one in list(draft.objects.items()):
-        if ref.uid in {above.uid for above in _chain(draft, uid) or ()}:
-            draft.objects[uid] = replace(one, charge_id=charge_id)
+    moved = [ref.uid]
+    while moved:
+        uid = moved.pop()
+        for one in [one for one in draft.objects.values() if one.parent_uid == uid]:
+            draft.objects[one.uid] = replace(one, charge_id=charge_id)
+            moved.append(one.uid)
     draft.reassigned.pop(ref.uid, None)
     draft.reassigned[ref.uid] = charge_id
 
@@ -135,8 +148,12 @@ def set_levels(draft: Draft, *, falls: bool) -> None:
     name can exist, so together they are charged what they need jointly. Once every one is seen or lost, each stands
     for itself again.
     """
-    for kind, native_id in {(one.kind, one.native_id) for one in draft.charges.values() if one.id in draft.touched}:
-        named = [one for one in draft.charges.values() if (one.kind, one.native_id) == (kind, native_id)]
+    by_name: dict[tuple[str, str], list[ChargeState]] = {}
+    for charge in draft.charges.values():
+        by_name.setdefault((charge.kind, charge.native_id), []).append(charge)
+    for named in by_name.values():
+        if not any(one.id in draft.touched for one in named):
+            continue
         group = sorted((one for one in named if one.state in LIVE or one.id in draft.touched), key=lambda one: one.id)
         roots = {one.id: _root(draft, one) for one in group}
         there = [one for one in group if (root := roots[one.id]) is not None and not root.gone]
@@ -181,7 +198,8 @@ def _ref(cluster: str, one: ObjectState, target: str = "") -> ObjectRef:
 
 def _set_of(draft: Draft, key: str) -> ObjectState | None:
     """The StatefulSet that names its claims so."""
-    return _newest(one for one in draft.objects.values() if key in one.claims()) if key else None
+    sets = (one for one in draft.objects.values() if one.kind == STATEFUL_SET)
+    return _newest(one for one in sets if key in one.claims()) if key else None
 
 
 def _newest(named: Iterable[ObjectState]) -> ObjectState | None:
