@@ -270,8 +270,9 @@ def _device_claim(kind: str, source: Object, _around: Surroundings) -> Wish:
 
 
 def _autoscaler(kind: str, source: Object, around: Surroundings) -> Wish:
-    target, maximum = section(source, "spec.scaleTargetRef"), whole(source, "spec.maxReplicas")
-    manifest, name = kind_of_manifest(text(target, "apiVersion"), text(target, "kind")), text(target, "name")
+    maximum = whole(source, "spec.maxReplicas")
+    version, word, name = (text(source, f"spec.scaleTargetRef.{one}") for one in ("apiVersion", "kind", "name"))
+    manifest = kind_of_manifest(version, word)
     own = {f"{one.kind.partition('/')[0]}/{one.manifest}": one.kind for one in around.scalables.values()}
     scaled_kind = own.get(manifest, manifest)
     key = name_key(scaled_kind, _namespace(source), name) if scaled_kind in _SCALED | around.scalables.keys() else ""

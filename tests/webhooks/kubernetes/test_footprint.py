@@ -298,6 +298,28 @@ def test_an_autoscaler_takes_nothing_and_tells_how_far_it_may_scale_what(
     assert (found.target, found.maximum) == (target, 9 if target else 0)
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"maxReplicas": "9"}, "spec.maxReplicas"),
+        ({"maxReplicas": 9, "scaleTargetRef": "viewer"}, "spec.scaleTargetRef.apiVersion"),
+        ({"maxReplicas": 9, "scaleTargetRef": {"apiVersion": 1}}, "spec.scaleTargetRef.apiVersion"),
+        ({"maxReplicas": 9, "scaleTargetRef": {"kind": ["Deployment"]}}, "spec.scaleTargetRef.kind"),
+        ({"maxReplicas": 9, "scaleTargetRef": {"name": 7}}, "spec.scaleTargetRef.name"),
+    ],
+)
+def test_an_autoscaler_that_is_written_wrongly_is_refused_naming_the_field(spec: Json, field: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        declared(AUTOSCALER, thing("HorizontalPodAutoscaler", spec))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("spec", [{}, {"scaleTargetRef": {}}, {"maxReplicas": 3, "scaleTargetRef": None}])
+def test_an_autoscaler_of_nothing_scales_nothing(spec: Json) -> None:
+    found = declared(AUTOSCALER, thing("HorizontalPodAutoscaler", spec))
+    assert (found.target, found.maximum) == ("", 0)
+
+
 def test_a_kind_of_ones_own_is_read_by_its_paths() -> None:
     rollout = Scalable("argoproj.io/rollouts", "Rollout", "spec.count", "spec.workload")
     around = replace(AROUND, scalables={rollout.kind: rollout})
