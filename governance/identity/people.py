@@ -27,21 +27,16 @@ def person_by_name(session: Session, name: str) -> Person:
     return found
 
 
-def person_by_kubernetes_user(session: Session, user: str) -> Person | None:
-    """The active person behind a cluster's user name; None for a machine or a stranger."""
-    return _by_identity(session, "kubernetes", col(PersonIdentity.subject) == user)
-
-
 def person_by_oidc(session: Session, subject: str, verified_email: str | None) -> Person | None:
     """The active person whom the provider means: by `sub`, else by e-mail address.
 
     The caller passes an address only if the provider vouches for it (`email_verified`): otherwise whoever can set
     their own address at the provider could become anybody here. Addresses compare without regard to case.
     """
-    person = _by_identity(session, "oidc", col(PersonIdentity.subject) == subject)
+    person = _by_oidc(session, col(PersonIdentity.subject) == subject)
     if person is None and verified_email:
         same = func.lower(PersonIdentity.subject) == verified_email.lower()
-        person = _by_identity(session, "oidc", same)
+        person = _by_oidc(session, same)
     return person
 
 
@@ -186,11 +181,11 @@ def _who_may_approve(session: Session, ids: Iterable[UUID]) -> list[Person]:
     return list(session.exec(query))
 
 
-def _by_identity(session: Session, provider: str, matches: Any) -> Person | None:  # noqa: ANN401  (an SQL condition)
+def _by_oidc(session: Session, matches: Any) -> Person | None:  # noqa: ANN401  (an SQL condition)
     query = (
         select(Person)
         .join(PersonIdentity, col(PersonIdentity.person_id) == col(Person.id))
-        .where(PersonIdentity.provider == provider, matches, col(Person.active).is_(True))
+        .where(PersonIdentity.provider == "oidc", matches, col(Person.active).is_(True))
         .distinct()
         .limit(2)
     )

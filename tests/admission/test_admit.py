@@ -119,6 +119,8 @@ def test_a_decision_keeps_what_it_was_made_from(hospital: Hospital) -> None:
     assert row.facts["increase"][GPU] == 2
     assert len(row.path) == 4
     assert row.person_id == person(hospital, "okafor").id
+    hospital.ask(create(training(2), name="another", actor="system:serviceaccount:kube-system:job-controller"))
+    assert {one.person_id for one in hospital.rows("allow")} == {row.person_id, None}  # a machine is nobody
 
 
 @pytest.mark.parametrize(

@@ -115,15 +115,6 @@ def test_a_delegate_who_configures_does_not_approve_for_another(hospital: Hospit
         assert names(people.members_of(session, "platform", at=now)) == ["lindqvist"]
 
 
-def test_a_kubernetes_user_is_the_person_behind_it(hospital: Hospital) -> None:
-    with reading(hospital.engine) as session:
-        found = people.person_by_kubernetes_user(session, "okafor")
-        assert found is not None
-        assert found.name == "okafor"
-        assert people.person_by_kubernetes_user(session, "okafor@x.org") is None  # that is what OIDC calls her
-        assert people.person_by_kubernetes_user(session, "system:serviceaccount:kube-system:job-controller") is None
-
-
 def test_a_person_is_known_by_sub_or_by_a_verified_address_in_any_case(hospital: Hospital) -> None:
     hold(hospital, PersonIdentity(provider="oidc", subject="00u1", person_id=hospital.people["haddad"].id))
     with reading(hospital.engine) as session:
@@ -143,7 +134,6 @@ def test_whoever_left_is_not_known_any_more(hospital: Hospital) -> None:
     deactivate(hospital, "okafor")
     with reading(hospital.engine) as session:
         assert people.person_by_oidc(session, "okafor@x.org", None) is None
-        assert people.person_by_kubernetes_user(session, "okafor") is None
         assert "okafor" not in names(people.active_people(session))
 
 
