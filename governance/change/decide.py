@@ -47,11 +47,10 @@ _TOPICS = {
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The change as it stands now. `grant`: made by this approval. `repeated`: this person had said so already."""
+    """The change as it stands now. `grant`: made by this approval."""
 
     change: ChangeRequest
     grant: Grant | None = None
-    repeated: bool = False
 
 
 def decide(
@@ -87,7 +86,7 @@ def decide(
     note = note.strip()
     before = newest(reviews).get(person_id)
     if before is not None and (before.verdict, before.terms) == (verdict, terms):
-        return Decided(change, repeated=True)
+        return Decided(change)  # said already
     check_version(change, expected_version)
     needs = [Need(**need) for need in change.rules]
     circle = circle_of(session, needs, change.requester_id, change.actor_id, now)

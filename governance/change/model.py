@@ -25,7 +25,6 @@ REASON_LENGTH_MAX = 2000
 REFERENCE_LENGTH_MAX = 200
 WINDOW_MAX = timedelta(days=366)
 DECIDE_WITHIN = timedelta(days=3)
-CLOCK_SKEW = timedelta(minutes=10)
 
 Verdict = Literal["approve", "reject"]
 Kind = Literal["standard", "normal", "emergency"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import BigInteger, Column
 from sqlmodel import Field
@@ -35,6 +34,3 @@ def whole(*, optional: bool = False) -> Any:  # noqa: ANN401
     """A ledger amount: a signed 64-bit integer."""
     column: Column[int] = Column(BigInteger, nullable=optional)
     return Field(default=None if optional else 0, sa_column=column)
-
-
-Id = UUID

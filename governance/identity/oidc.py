@@ -53,7 +53,6 @@ class Identity:
     subject: str
     email: str | None
     issued_at_s: int
-    expires_at_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,6 @@ class Provider:
             subject=claims["sub"],
             email=_verified_email(claims) or self._email_of(claims["sub"], access_token),
             issued_at_s=int(claims["iat"]),
-            expires_at_s=int(claims["exp"]),
         )
 
     def _email_of(self, subject: str, access_token: str) -> str | None:
