@@ -94,11 +94,14 @@ def target_of(draft: Draft, key: str) -> ObjectState | None:
 def reparent(draft: Draft, ref: ObjectRef) -> None:
     """Move the object below its owner, or out from below it.
 
-    What a deleted owner leaves behind stays with it, but a claim outlives its set, unless the set owns it.
+    What a deleted owner leaves behind stays with it, but a claim outlives its set, unless the set owns it. A claim
+    that was let in above a limit pays for itself as long as that holds: its allowance is its own charge's.
     """
     state = draft.objects[ref.uid]
     if state.pendings and (state.parent_uid is None or ref.target):
         return  # one of them may be what takes it from its owner, or use a grant for the charge that it is in
+    if ref.kind == CLAIM and state.parent_uid is None and _is_allowed_more(draft, state.charge_id):
+        return
     former = draft.objects.get(state.parent_uid or "")
     parent = parent_of(draft, ref)
     outlives = ref.kind == CLAIM and former is not None and ref.owner_uid != former.uid
@@ -200,6 +203,10 @@ def _set_of(draft: Draft, key: str) -> ObjectState | None:
     """The StatefulSet that names its claims so."""
     sets = (one for one in draft.objects.values() if one.kind == STATEFUL_SET)
     return _newest(one for one in sets if key in one.claims()) if key else None
+
+
+def _is_allowed_more(draft: Draft, charge_id: UUID) -> bool:
+    return any(one.charge_id == charge_id for one in draft.known.allowances)
 
 
 def _newest(named: Iterable[ObjectState]) -> ObjectState | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from governance.db.session import reading
-from governance.quota.limits import Limit
-from governance.quota.model import CLAIM, STATEFUL_SET, Declaration, claim_key
+from governance.db.session import reading, transaction
+from governance.quota.limits import Limit, end_allowances
+from governance.quota.model import CLAIM, STATEFUL_SET, AllowanceState, Declaration, claim_key
 from governance.quota.observe import observe_list
 from governance.quota.plan import ObjectRef
-from governance.quota.tables import Charge, ChargeObject
+from governance.quota.tables import Breach, Charge, ChargeObject
 from governance.quota.write import Refused, Reserved
 from governance.units import ResourceList
 from tests.quota.hospital import LATER, POD, Hospital, admit, cpu, declares, found, is_sound, known, limit, ref
@@ -220,6 +221,37 @@ def test_a_claim_that_is_being_changed_leaves_its_set_once_that_is_seen(engine: 
     assert roots(engine) == {"store": 15}
     see(engine, first, 4, declares_claim(15))
     assert roots(engine) == {"data-store-0": 15}
+
+
+def test_a_claim_that_was_let_in_above_the_limit_pays_for_itself_as_long_as_that_holds(
+    engine: Engine, hospital: Hospital
+) -> None:
+    limit(engine, Limit(hospital.ct, STORAGE, 30))
+    store, mine = a_set(), a_claim("data-store-3")
+    see(engine, store, 1, declares_set(3))
+    by_hand = replace(mine, target="")
+    given = (AllowanceState(str(hospital.ct), STORAGE, 10, uuid4(), LATER),)
+    assert isinstance(admit(engine, by_hand, declares_claim()), Refused)
+    assert isinstance(admit(engine, by_hand, declares_claim(), allowances=given), Reserved)
+    see(engine, mine, 2, declares_claim())
+    assert roots(engine) == {"store": 30, "data-store-3": 10}
+    see(engine, store, 3, declares_set(3))
+    with transaction(engine) as session:
+        assert session.exec(select(Breach)).all() == []
+        end_allowances(session, LATER)
+    see(engine, mine, 4, declares_claim())
+    assert roots(engine) == {"store": 30}
+
+
+def test_claims_leave_a_set_that_was_let_in_above_the_limit_too(engine: Engine, hospital: Hospital) -> None:
+    limit(engine, Limit(hospital.ct, STORAGE, 15))
+    store, first = a_set(), a_claim("data-store-0")
+    given = (AllowanceState(str(hospital.ct), STORAGE, 5, uuid4(), LATER),)
+    assert isinstance(admit(engine, store, declares_set(2), allowances=given), Reserved)
+    see(engine, store, 1, declares_set(2))
+    see(engine, first, 2, declares_claim())
+    see(engine, replace(store, claims=()), 3, None)
+    assert roots(engine) == {"data-store-0": 10}
 
 
 @pytest.mark.parametrize(
