@@ -25,7 +25,8 @@ from governance.quota.plan import Proposal
 from governance.quota.write import Reserved, Written, lock
 
 WITHIN_S = 3.5  # the API server waits five; a connection may have to be waited for, and the answer has its way to go
-_EVALUATIONS_MAX = 4  # the first, and three more when what policy was asked about changed meanwhile
+_EVALUATIONS_MAX = 8  # the first, and more when what policy was asked about changed meanwhile
+_PAUSE_S = 0.01  # before the second of them, and twice as long before each further one: a burst of events passes by
 _UNLOCKED_MAX = 3  # attempts that may be overtaken; after them every other one keeps others out while it writes
 
 _log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ def admit(admission: Admission, request: Request, ends: float | None = None) -> 
     course = Course(admission, request, new_id())
     if time.monotonic() >= ends:
         return _told(course, refuse(course.decision_id, "overloaded"))
-    number = 0
+    number = evaluations = 0
     try:
         for number in count(1):
             locking = number > _UNLOCKED_MAX and number % 2 == 0
@@ -54,6 +55,9 @@ def admit(admission: Admission, request: Request, ends: float | None = None) -> 
                 return _told(course, decided)
             if time.monotonic() >= ends or course.evaluations >= _EVALUATIONS_MAX:
                 break
+            if course.evaluations > evaluations:
+                evaluations = course.evaluations
+                time.sleep(max(0.0, min(_PAUSE_S * 2 ** (evaluations - 1), ends - time.monotonic())))
     except DatabaseUnavailable as error:
         if number == 1 or time.monotonic() < ends:  # else the time ran out over attempts that were overtaken
             return _told(course, refuse(course.decision_id, "database-unavailable", reason=error.detail))

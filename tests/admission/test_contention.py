@@ -16,7 +16,7 @@ from governance.admission.admit import admit
 from governance.db.session import transaction
 from governance.policy.embedded import Embedded
 from governance.policy.model import Evaluation
-from governance.quota.tables import Charge
+from governance.quota.tables import Charge, Usage
 from tests.admission.conftest import GPU, Hospital, create, scale, training
 
 
@@ -58,6 +58,28 @@ def test_a_request_whose_charge_keeps_moving_is_admitted_and_policy_is_asked_onc
     assert hospital.ask(scale(made, 3)).allowed
     assert hospital.used("ct-training", GPU) == 3
     assert len(asked) == 1
+
+
+def test_a_burst_of_events_that_change_what_policy_is_asked_about_passes_by(
+    hospital: Hospital, asked: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A StatefulSet is made again while the pods of the one before it go, one event after the other.
+    made = create(training(1))
+    assert hospital.ask(made).allowed
+    asked.clear()
+    read, ends = facts_of.read, time.monotonic() + 0.15
+
+    def overtaken(*arguments: Any) -> facts_of.Facts:  # noqa: ANN401  (those of `read`)
+        facts = read(*arguments)
+        if time.monotonic() < ends:
+            with transaction(hospital.engine) as session:
+                session.connection().execute(update(Charge).values(version=col(Charge.version) + 1))
+                session.connection().execute(update(Usage).values(used=col(Usage.used) + 1))
+        return facts
+
+    monkeypatch.setattr(facts_of, "read", overtaken)
+    assert hospital.ask(scale(made, 3)).allowed
+    assert 2 < len(asked) < 9
 
 
 def test_without_the_locked_attempt_it_would_be_denied(
