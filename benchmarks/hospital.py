@@ -11,7 +11,7 @@ from governance.configuration.apply import Applier, apply
 from governance.configuration.model import SourceFile
 from governance.db.migrate import upgrade
 from governance.db.session import make_engine, transaction
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 from governance.settings import Database
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +28,6 @@ def found(database: Database) -> None:
     try:
         apply(engine, [SourceFile(one.name, one.read_bytes()) for one in files], Applier(None, "bench"), clock.now())
         with transaction(engine) as session:
-            session.connection().execute(update(Cluster).values(mode="enforce"))
+            session.connection().execute(update(Scope).values(mode="enforce"))
     finally:
         engine.dispose()

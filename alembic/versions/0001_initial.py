@@ -51,8 +51,9 @@ def upgrade() -> None:
     with op.batch_alter_table('audit_segment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_audit_segment_shipped_at'), ['shipped_at'], unique=False)
 
-    op.create_table('cluster',
+    op.create_table('scope',
     sa.Column('name', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
     sa.Column('mode', sa.String(), nullable=False),
     sa.Column('warn_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.Column('warn_by', sa.String(), nullable=False),
@@ -63,7 +64,7 @@ def upgrade() -> None:
     sa.Column('writer_epoch', sa.Integer(), nullable=False),
     sa.Column('writer_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.Column('relisted_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
-    sa.PrimaryKeyConstraint('name', name=op.f('pk_cluster'))
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_scope'))
     )
     op.create_table('counter',
     sa.Column('name', sa.String(), nullable=False),
@@ -252,7 +253,6 @@ def upgrade() -> None:
 
     op.create_table('charge',
     sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('scope_kind', sa.String(), nullable=False),
     sa.Column('scope', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
     sa.Column('native_id', sa.String(), nullable=False),
@@ -268,7 +268,7 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_charge_project_id_node')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_charge')),
-    sa.UniqueConstraint('native_id', 'kind', 'scope', 'scope_kind', 'incarnation', name=op.f('uq_charge_native_id_kind_scope_scope_kind_incarnation'))
+    sa.UniqueConstraint('native_id', 'kind', 'scope', 'incarnation', name=op.f('uq_charge_native_id_kind_scope_incarnation'))
     )
     with op.batch_alter_table('charge', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_charge_incarnation'), ['incarnation'], unique=False)
@@ -364,8 +364,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_freeze_calendar_expanded_until'), ['expanded_until'], unique=False)
         batch_op.create_index(batch_op.f('ix_freeze_calendar_node_id'), ['node_id'], unique=False)
 
-    op.create_table('namespace',
-    sa.Column('cluster', sa.String(), nullable=False),
+    op.create_table('binding',
+    sa.Column('scope', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('project_id', sa.Uuid(), nullable=True),
@@ -373,12 +373,12 @@ def upgrade() -> None:
     sa.Column('path', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('autoscaling', sa.String(), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
-    sa.ForeignKeyConstraint(['cluster'], ['cluster.name'], name=op.f('fk_namespace_cluster_cluster')),
-    sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_namespace_project_id_node')),
-    sa.PrimaryKeyConstraint('cluster', 'name', name=op.f('pk_namespace'))
+    sa.ForeignKeyConstraint(['scope'], ['scope.name'], name=op.f('fk_binding_scope_scope')),
+    sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_binding_project_id_node')),
+    sa.PrimaryKeyConstraint('scope', 'name', name=op.f('pk_binding'))
     )
-    with op.batch_alter_table('namespace', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_namespace_project_id'), ['project_id'], unique=False)
+    with op.batch_alter_table('binding', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_binding_project_id'), ['project_id'], unique=False)
 
     op.create_table('role_binding',
     sa.Column('person_id', sa.Uuid(), nullable=False),
@@ -466,7 +466,7 @@ def upgrade() -> None:
     op.create_table('charge_object',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('charge_id', sa.Uuid(), nullable=False),
-    sa.Column('cluster', sa.String(), nullable=False),
+    sa.Column('scope', sa.String(), nullable=False),
     sa.Column('uid', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
     sa.Column('namespace', sa.String(), nullable=False),
@@ -488,7 +488,7 @@ def upgrade() -> None:
     sa.Column('seen_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_charge_object_charge_id_charge')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_charge_object')),
-    sa.UniqueConstraint('uid', 'cluster', name=op.f('uq_charge_object_uid_cluster'))
+    sa.UniqueConstraint('uid', 'scope', name=op.f('uq_charge_object_uid_scope'))
     )
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
         batch_op.create_index('ix_charge_object_charge_id', ['charge_id', 'deadline'], unique=False)
@@ -548,10 +548,10 @@ def downgrade() -> None:
     op.drop_table('allowance')
     op.drop_table('usage')
     op.drop_table('role_binding')
-    with op.batch_alter_table('namespace', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_namespace_project_id'))
+    with op.batch_alter_table('binding', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_binding_project_id'))
 
-    op.drop_table('namespace')
+    op.drop_table('binding')
     with op.batch_alter_table('freeze_calendar', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_freeze_calendar_node_id'))
         batch_op.drop_index(batch_op.f('ix_freeze_calendar_expanded_until'))
@@ -629,7 +629,7 @@ def downgrade() -> None:
 
     op.drop_table('outbox_message')
     op.drop_table('counter')
-    op.drop_table('cluster')
+    op.drop_table('scope')
     with op.batch_alter_table('audit_segment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_audit_segment_shipped_at'))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from governance.admission.model import Request
 from governance.change.grants import GrantFact
-from governance.quota.model import ClusterState, Position
+from governance.quota.model import Position, ScopeState
 from governance.units import ResourceList
 
 VERSION = 1
@@ -52,7 +52,7 @@ def document(
     *,
     request: Request,
     at: datetime,
-    cluster: ClusterState,
+    cluster: ScopeState,
     nodes: Mapping[str, NodeFact],
     path: Sequence[str],
     new_template: bool,

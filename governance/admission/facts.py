@@ -26,11 +26,11 @@ from governance.identity.tables import Node, PersonIdentity
 from governance.quota.facts import facts_parameters, facts_selects, known_from
 from governance.quota.model import CLAIM, Known, claim_key
 from governance.quota.plan import ObjectRef
-from governance.quota.tables import Namespace
+from governance.quota.tables import Binding
 
 _PATH = (
-    select(col(Namespace.path))
-    .where(col(Namespace.cluster) == bindparam("cluster"), col(Namespace.name) == bindparam("namespace"))
+    select(col(Binding.path))
+    .where(col(Binding.scope) == bindparam("scope"), col(Binding.name) == bindparam("namespace"))
     .scalar_subquery()
 )
 
@@ -46,7 +46,7 @@ _FACTS = together.together(
         ),
         "revision": select(col(Counter.value)).where(col(Counter.name) == "config_revision"),
         "replay": select(col(DecisionRow.id), col(DecisionRow.digest), col(DecisionRow.charge_id)).where(
-            col(DecisionRow.scope) == bindparam("cluster"),
+            col(DecisionRow.scope) == bindparam("scope"),
             col(DecisionRow.request_uid) == bindparam("request_uid"),
             col(DecisionRow.outcome) == "allow",
         ),
@@ -90,7 +90,7 @@ def ref_of(request: Request) -> ObjectRef:
     if request.kind == CLAIM and trusted:
         target = claim_key(request.namespace, request.name)
     return ObjectRef(
-        cluster=request.scope,
+        scope=request.scope,
         namespace=request.namespace,
         name=request.name,
         kind=request.kind,

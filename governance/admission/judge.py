@@ -168,7 +168,7 @@ def _has_room_for_objects(facts: Facts, proposal: Proposal) -> bool:
 
 def enforced(facts: Facts) -> bool:
     """Whether a denial is refused: a cluster that observes, or was switched to warn for a stated time, is only told."""
-    cluster = facts.known.cluster
+    cluster = facts.known.scope
     return cluster is None or mode_at(cluster.mode, cluster.warn_until, facts.at) == "enforce"
 
 
@@ -176,7 +176,7 @@ def _early(course: Course, facts: Facts, decision: Decision) -> Case:
     """An answer that no policy was asked for; a denial is written down like any other."""
     if decision.allowed:
         return Case(facts, decision)
-    namespace = facts.known.namespace
+    namespace = facts.known.binding
     project = namespace.path[0] if namespace and namespace.path else ""
     request = course.request
     row = record.row(
@@ -195,11 +195,11 @@ def _early(course: Course, facts: Facts, decision: Decision) -> Case:
 def _before_policy(course: Course, facts: Facts) -> Decision | None:
     """What needs no policy: an unknown cluster, a namespace that is exempt or bound to nothing, an exact replay."""
     request, decision_id, known = course.request, course.decision_id, facts.known
-    if known.cluster is None:
+    if known.scope is None:
         return refuse(decision_id, "cluster-unknown", cluster=request.scope)
-    if known.namespace is not None and known.namespace.exempt:
+    if known.binding is not None and known.binding.exempt:
         return Decision(id=decision_id, outcome="allow")
-    if known.namespace is None or not known.namespace.path:
+    if known.binding is None or not known.binding.path:
         unbound = refuse(decision_id, "namespace-unbound", cluster=request.scope, namespace=request.namespace)
         return unbound if enforced(facts) else _as_warning(unbound)
     if facts.replay is not None:
@@ -250,7 +250,7 @@ def _propose(course: Course, facts: Facts, declaration: Declaration, grant_id: U
 
 def _project(facts: Facts) -> tuple[str, str]:
     """The project that pays, and its environment."""
-    path = facts.known.namespace.path if facts.known.namespace else ()
+    path = facts.known.binding.path if facts.known.binding else ()
     return path[0], facts.nodes[path[0]].environment or ""
 
 
@@ -299,7 +299,7 @@ def _document(
     request: Request, facts: Facts, declaration: Declaration, proposal: Proposal, grant: GrantFact | None
 ) -> dict[str, Any]:
     known = facts.known
-    if known.cluster is None:
+    if known.scope is None:
         raise LookupError("a request without a cluster is answered before policy")
     must_fit = one_run(declaration)  # asked about, but not charged: a CronJob's runs are charged when they come
     increase = proposal.delta + must_fit
@@ -310,7 +310,7 @@ def _document(
     return document(
         request=request,
         at=facts.at,
-        cluster=known.cluster,
+        cluster=known.scope,
         nodes=facts.nodes,
         path=proposal.plan.path,
         new_template=declaration.template not in admitted,

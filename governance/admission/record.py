@@ -48,7 +48,7 @@ def row(
     policy_digest: str,
 ) -> NewRow:
     """The row of a decision: what was asked, known and answered, under which policy and configuration."""
-    namespace = facts.known.namespace
+    namespace = facts.known.binding
     return NewRow(
         DecisionRow,
         {

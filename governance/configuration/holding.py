@@ -13,7 +13,7 @@ from governance.configuration.writing import Writing
 from governance.errors import Conflict
 from governance.identity.tables import Node
 from governance.quota.model import LIVE
-from governance.quota.tables import Charge, Namespace
+from governance.quota.tables import Binding, Charge
 
 _NAMED_MAX = 3
 
@@ -59,9 +59,9 @@ def _held_projects(writing: Writing) -> list[str]:
 def _staying(session: Session, project: UUID) -> list[Charge]:
     """The project's charges that nobody would pay for: their namespace is bound to no other project."""
     bindings = session.exec(
-        select(Namespace).where(or_(col(Namespace.project_id).is_not(None), col(Namespace.exempt).is_(True)))
+        select(Binding).where(or_(col(Binding.project_id).is_not(None), col(Binding.exempt).is_(True)))
     )
-    elsewhere = {(one.cluster, one.name) for one in bindings}
+    elsewhere = {(one.scope, one.name) for one in bindings}
     charges = session.exec(
         select(Charge).where(Charge.project_id == project, col(Charge.state).in_(LIVE)).order_by(Charge.native_id)
     )
@@ -72,9 +72,7 @@ def _held_clusters(writing: Writing) -> list[str]:
     found = []
     for name in writing.deleted("Cluster"):
         charges = writing.session.exec(
-            select(Charge)
-            .where(Charge.scope_kind == "kubernetes", Charge.scope == name, col(Charge.state).in_(LIVE))
-            .order_by(Charge.native_id)
+            select(Charge).where(Charge.scope == name, col(Charge.state).in_(LIVE)).order_by(Charge.native_id)
         ).all()
         if charges:
             found.append(f"The cluster {name} cannot be deleted: it holds {_named(charges)}.")

@@ -20,7 +20,7 @@ from governance.configuration.specs import NamespaceBinding, Selector
 from governance.configuration.writing import Writing, node_ids, paths
 from governance.identity.tables import Node
 from governance.quota.limits import move
-from governance.quota.tables import Cluster, Namespace
+from governance.quota.tables import Binding, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ def write(writing: Writing) -> None:
     """Make clusters and the bindings of every known namespace as wanted."""
     session = writing.session
     wanted = writing.wanted.specs(ClusterSpec)
-    rows = {one.name: one for one in session.exec(select(Cluster))}
+    rows = {one.name: one for one in session.exec(select(Scope))}
     for name, cluster in wanted.items():
-        row = rows.get(name) or Cluster(name=name)
+        row = rows.get(name) or Scope(name=name)
         row.labels = cluster.labels
         session.add(row)
     session.flush()
@@ -59,18 +59,18 @@ def write(writing: Writing) -> None:
     _add_named(session, bindings.values())
     _bind_all(session, bindings, writing.revision)
     for name in rows.keys() - wanted.keys():
-        session.execute(delete(Namespace).where(col(Namespace.cluster) == name))
+        session.execute(delete(Binding).where(col(Binding.scope) == name))
         session.delete(rows[name])
     session.flush()
 
 
-def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str, str], now: datetime) -> Namespace:
+def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str, str], now: datetime) -> Binding:
     """Note a namespace with the labels that it has now, and bind it by the configuration in force.
 
     For the watch: it calls this in a transaction of its own whenever a namespace appears or its labels change. Where
     another project pays from now on, the namespace's charges follow.
     """
-    row = session.get(Namespace, (cluster, name), with_for_update=True) or Namespace(cluster=cluster, name=name)
+    row = session.get(Binding, (cluster, name), with_for_update=True) or Binding(scope=cluster, name=name)
     row.labels = dict(labels)
     paid_by = (row.path, row.exempt, row.autoscaling)
     bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
@@ -113,25 +113,25 @@ def matches(selector: Selector, labels: Mapping[str, str]) -> bool:
 
 def _add_named(session: Session, bindings: Iterable[NamespaceBinding]) -> None:
     """A namespace that is named is known before the watch sees it."""
-    known = set(session.exec(select(Namespace.cluster, Namespace.name)).all())
+    known = set(session.exec(select(Binding.scope, Binding.name)).all())
     for one in bindings:
         for name in one.namespaces:
             if (one.cluster, name) not in known:
-                session.add(Namespace(cluster=one.cluster, name=name))
+                session.add(Binding(scope=one.cluster, name=name))
     session.flush()
 
 
 def _bind_all(session: Session, bindings: Mapping[str, NamespaceBinding], revision: int) -> None:
     tree = _Tree.read(session)
-    rows = session.exec(select(Namespace).order_by(Namespace.cluster, Namespace.name).with_for_update())
+    rows = session.exec(select(Binding).order_by(Binding.scope, Binding.name).with_for_update())
     for row in rows.all():
-        _settle(row, bound_to(bindings, row.cluster, row.name, row.labels), tree)
+        _settle(row, bound_to(bindings, row.scope, row.name, row.labels), tree)
         row.revision = revision
         session.add(row)
     session.flush()
 
 
-def _settle(row: Namespace, bound: Bound, tree: _Tree) -> None:
+def _settle(row: Binding, bound: Bound, tree: _Tree) -> None:
     row.project_id = tree.nodes[bound.project] if bound.project else None
     row.exempt = bound.exempt
     row.path = tree.paths[row.project_id] if row.project_id else []

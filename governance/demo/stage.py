@@ -18,7 +18,7 @@ from governance.db.session import reading
 from governance.demo.cluster import ApiServer, RecordedCluster
 from governance.demo.recording import Recording
 from governance.demo.telling import StepFailed
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 
 _ANSWER_S = 30
 _COMMAND_S = 30
@@ -70,7 +70,7 @@ class Stage:
     def mode(self, cluster: str) -> str:
         """Whether a cluster observes or enforces."""
         with reading(self.engine) as session:
-            return session.scalar(select(col(Cluster.mode)).where(col(Cluster.name) == cluster)) or ""
+            return session.scalar(select(col(Scope.mode)).where(col(Scope.name) == cluster)) or ""
 
     def taken(self, node: str, resource: str) -> tuple[int, int]:
         """How much of a resource is held and used at a node, in ledger units."""

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from governance.db.together import database_time
 from governance.errors import NotFound
 from governance.quota.model import mode_at
-from governance.quota.tables import ChargeObject, Cluster
+from governance.quota.tables import ChargeObject, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +45,26 @@ def standings(session: Session, *, grace: timedelta = timedelta()) -> list[Stand
     """
     now = database_time(session)
     late = (
-        select(ChargeObject.cluster, func.count())
+        select(ChargeObject.scope, func.count())
         .where(col(ChargeObject.deadline) < now - grace)
-        .group_by(ChargeObject.cluster)
+        .group_by(ChargeObject.scope)
     )
     overdue = dict(session.exec(late).all())
-    rows = session.exec(select(Cluster).order_by(Cluster.name))
+    rows = session.exec(select(Scope).order_by(Scope.name))
     return [standing_of(row, now, overdue.get(row.name, 0)) for row in rows]
 
 
 def standing(session: Session, name: str) -> Standing:
     """One cluster. Raises NotFound."""
-    row = session.get(Cluster, name)
+    row = session.get(Scope, name)
     if row is None:
         raise unknown(name)
     now = database_time(session)
-    late = select(func.count()).where(ChargeObject.cluster == name, col(ChargeObject.deadline) < now)
+    late = select(func.count()).where(ChargeObject.scope == name, col(ChargeObject.deadline) < now)
     return standing_of(row, now, session.exec(late).one())
 
 
-def standing_of(row: Cluster, now: datetime, overdue: int) -> Standing:
+def standing_of(row: Scope, now: datetime, overdue: int) -> Standing:
     """From a row of cluster."""
     followed = row.writer is not None and row.writer_until is not None and row.writer_until > now
     return Standing(
@@ -79,7 +79,7 @@ def standing_of(row: Cluster, now: datetime, overdue: int) -> Standing:
     )
 
 
-def warned_of(row: Cluster, now: datetime) -> Warned | None:
+def warned_of(row: Scope, now: datetime) -> Warned | None:
     """The switch to warn, while it holds."""
     if row.warn_until is None or mode_at(row.mode, row.warn_until, now) != "warn":
         return None

@@ -13,7 +13,7 @@ from governance.errors import BadInput, Conflict
 from governance.identity.model import Principal
 from governance.operations.clusters import Standing, standing, unknown
 from governance.quota.model import mode_at
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 
 
 def warn(
@@ -68,15 +68,15 @@ def enforce(session: Session, name: str, reason: str, by: Principal, *, request_
     return _switched(session, row, "cluster.enforce", before, reason, by, now, request_id)
 
 
-def locked_cluster(session: Session, name: str) -> Cluster:
+def locked_cluster(session: Session, name: str) -> Scope:
     """The cluster's row, locked until the transaction ends. Raises NotFound."""
-    row = session.get(Cluster, name, with_for_update=True)
+    row = session.get(Scope, name, with_for_update=True)
     if row is None:
         raise unknown(name)
     return row
 
 
-def _check_charged(row: Cluster) -> None:
+def _check_charged(row: Scope) -> None:
     if row.mode == "observe":
         raise Conflict(
             f"{row.name} observes: nothing is denied there yet.",
@@ -84,7 +84,7 @@ def _check_charged(row: Cluster) -> None:
         )
 
 
-def _told(row: Cluster, now: datetime) -> dict[str, str | None]:
+def _told(row: Scope, now: datetime) -> dict[str, str | None]:
     mode = mode_at(row.mode, row.warn_until, now)
     until = row.warn_until.isoformat() if row.warn_until and mode == "warn" else None
     return {"mode": mode, "warn_until": until}
@@ -92,7 +92,7 @@ def _told(row: Cluster, now: datetime) -> dict[str, str | None]:
 
 def _switched(
     session: Session,
-    row: Cluster,
+    row: Scope,
     action: str,
     before: dict[str, str | None],
     reason: str,

@@ -15,7 +15,7 @@ from governance.quota.model import AUTOSCALER, Known
 
 def charges_maximum(known: Known) -> bool:
     """Whether policy says so for this namespace."""
-    return known.namespace is not None and known.namespace.autoscaling == "maximum"
+    return known.binding is not None and known.binding.autoscaling == "maximum"
 
 
 def align(draft: Draft) -> None:

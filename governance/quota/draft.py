@@ -130,9 +130,9 @@ def adopt_waiting(draft: Draft, ref: ObjectRef) -> None:
     for one in list(draft.objects.values()):
         if targets := one.targets():
             if one.uid != ref.uid and ref.name_key in targets:
-                reparent(draft, _ref(ref.cluster, one, ref.name_key))
+                reparent(draft, _ref(ref.scope, one, ref.name_key))
         elif one.owner_uid == ref.uid and one.parent_uid is None and not one.gone:
-            reparent(draft, _ref(ref.cluster, one))
+            reparent(draft, _ref(ref.scope, one))
 
 
 def gather_claims(draft: Draft, ref: ObjectRef) -> None:
@@ -141,7 +141,7 @@ def gather_claims(draft: Draft, ref: ObjectRef) -> None:
     for one in list(draft.objects.values()):
         its_own = ref.uid in (one.parent_uid, one.owner_uid)
         if one.kind == CLAIM and not one.gone and (its_own or one.name_key() in keys):
-            reparent(draft, _ref(ref.cluster, one, one.name_key() or ""))
+            reparent(draft, _ref(ref.scope, one, one.name_key() or ""))
 
 
 def set_levels(draft: Draft, *, falls: bool) -> None:
@@ -177,13 +177,13 @@ def set_levels(draft: Draft, *, falls: bool) -> None:
 
 def plan_of(draft: Draft, ref: ObjectRef, settled: Iterable[Settled] = ()) -> Plan:
     """What the draft changed."""
-    known, namespace = draft.known, draft.known.namespace
+    known, namespace = draft.known, draft.known.binding
     charges = [one for one in draft.charges.values() if one.id in draft.touched or known.charges.get(one.id) != one]
     settled = tuple(settled)
     before = {one.id: known.charges[one.id] for one in charges if one.id in known.charges}
     lost = {(one.charge_id, one.grant_id) for one in settled if one.grant_id and not one.persisted}
     return Plan(
-        cluster=ref.cluster,
+        scope=ref.scope,
         namespace=ref.namespace,
         path=namespace.path if namespace else (),
         before=tuple(before.values()),
@@ -195,8 +195,8 @@ def plan_of(draft: Draft, ref: ObjectRef, settled: Iterable[Settled] = ()) -> Pl
     )
 
 
-def _ref(cluster: str, one: ObjectState, target: str = "") -> ObjectRef:
-    return ObjectRef(cluster, one.namespace, one.name, one.kind, one.uid, one.owner_uid, target)
+def _ref(scope: str, one: ObjectState, target: str = "") -> ObjectRef:
+    return ObjectRef(scope, one.namespace, one.name, one.kind, one.uid, one.owner_uid, target)
 
 
 def _set_of(draft: Draft, key: str) -> ObjectState | None:
@@ -252,7 +252,7 @@ def _charge_for(draft: Draft, ref: ObjectRef) -> UUID:
     for charge in draft.charges.values():
         if charge.incarnation == ref.uid and charge.kind == ref.kind:
             return charge.id
-    namespace = draft.known.namespace
+    namespace = draft.known.binding
     charge = ChargeState(
         id=uuid7(),
         kind=ref.kind,

@@ -18,25 +18,24 @@ from governance.quota.model import (
     CLAIM,
     LIVE,
     AllowanceState,
+    BindingState,
     ChargeState,
-    ClusterState,
     Declaration,
     Known,
-    NamespaceState,
     ObjectState,
     Pending,
+    ScopeState,
     Size,
     UsageRow,
 )
 from governance.quota.plan import ObjectRef
-from governance.quota.tables import Allowance, Charge, ChargeObject, Cluster, Namespace, Usage
+from governance.quota.tables import Allowance, Binding, Charge, ChargeObject, Scope, Usage
 from governance.units import ResourceList
 
-KUBERNETES = "kubernetes"
 _CHAIN_MAX = 10
 
-_cluster = Cluster.__table__.c  # type: ignore[attr-defined]
-_namespace = Namespace.__table__.c  # type: ignore[attr-defined]
+_scope = Scope.__table__.c  # type: ignore[attr-defined]
+_binding = Binding.__table__.c  # type: ignore[attr-defined]
 _usage = Usage.__table__.c  # type: ignore[attr-defined]
 _charge = Charge.__table__.c  # type: ignore[attr-defined]
 _object = ChargeObject.__table__.c  # type: ignore[attr-defined]
@@ -54,9 +53,9 @@ def facts_selects() -> dict[str, Select[Any]]:
     theirs = _object_ids(chain, mine)
     charge_ids = select(mine.c.id)
     return {
-        "cluster": select(*_cluster).where(_cluster.name == bindparam("cluster")),
-        "namespace": select(*_namespace).where(
-            _namespace.cluster == bindparam("cluster"), _namespace.name == bindparam("namespace")
+        "scope": select(*_scope).where(_scope.name == bindparam("scope")),
+        "binding": select(*_binding).where(
+            _binding.scope == bindparam("scope"), _binding.name == bindparam("namespace")
         ),
         "usage": _usage_of_path(),
         "objects": select(*_object).where(among(_object.id, select(theirs.c.id))),
@@ -68,7 +67,7 @@ def facts_selects() -> dict[str, Select[Any]]:
 def facts_parameters(ref: ObjectRef) -> dict[str, Any]:
     """Parameters of `facts_selects` for one object."""
     return {
-        "cluster": ref.cluster,
+        "scope": ref.scope,
         "namespace": ref.namespace,
         "uid": ref.uid,
         "owner_uid": ref.owner_uid or "",
@@ -86,11 +85,11 @@ def _chain() -> CTE:
     autoscalers, and others of its name, below a StatefulSet the claims that are to come below it. Then what the object
     was last known to name, and no longer does: what an autoscaler scaled, the claims that a StatefulSet leaves.
     """
-    here = _object.cluster == bindparam("cluster")
-    found = (_object.cluster, _object.uid, _object.parent_uid, _object.charge_id, _object.kind)
+    here = _object.scope == bindparam("scope")
+    found = (_object.scope, _object.uid, _object.parent_uid, _object.charge_id, _object.kind)
     waiting = and_(_object.owner_uid == bindparam("uid"), _object.parent_uid.is_(None))
     former = select(_object.owner_uid).where(here, _object.uid == bindparam("uid")).scalar_subquery()
-    same_cluster = _without_index(_object.cluster) == bindparam("cluster")
+    in_scope = _without_index(_object.scope) == bindparam("scope")
     named = texts_in(bindparam("name_keys"))
     was_named = texts_in(select(_object.names).where(here, _object.uid == bindparam("naming")).scalar_subquery())
     stays = and_(_object.kind == CLAIM, _object.parent_uid.is_not_distinct_from(bindparam("uid")))
@@ -99,22 +98,20 @@ def _chain() -> CTE:
         select(*found).where(here, _object.uid == former),
         select(*found).where(here, _object.uid == bindparam("owner_uid")),
         select(*found).where(here, waiting),
-        select(*found).where(same_cluster, among(_object.name_key, named), not_(stays)),
-        select(*found).where(same_cluster, among(_object.name_key, was_named), _object.name_key.not_in(named)),
+        select(*found).where(in_scope, among(_object.name_key, named), not_(stays)),
+        select(*found).where(in_scope, among(_object.name_key, was_named), _object.name_key.not_in(named)),
     ).cte("first")
     chain = select(*first.c, literal(0).label("height")).cte("chain", recursive=True)
     above = select(*found, chain.c.height + 1).where(
-        _object.cluster == chain.c.cluster, _object.uid == chain.c.parent_uid, chain.c.height < _CHAIN_MAX
+        _object.scope == chain.c.scope, _object.uid == chain.c.parent_uid, chain.c.height < _CHAIN_MAX
     )
     return chain.union_all(above)
 
 
 def _charge_ids(chain: CTE) -> CTE:
     """The charges of the chain, the object's and the claims' own, and the live ones of the same name as any of them."""
-    here = and_(_charge.scope_kind == KUBERNETES, _charge.scope == bindparam("cluster"))
-    same_scope = and_(
-        _without_index(_charge.scope_kind) == KUBERNETES, _without_index(_charge.scope) == bindparam("cluster")
-    )
+    here = _charge.scope == bindparam("scope")
+    same_scope = _without_index(_charge.scope) == bindparam("scope")
     claims = select(chain.c.uid).where(chain.c.kind == CLAIM)
     of_chain = select(chain.c.charge_id).distinct().cte("of_chain")
     named = union(
@@ -134,7 +131,7 @@ def _charge_ids(chain: CTE) -> CTE:
 
 def _object_ids(chain: CTE, charges: CTE) -> CTE:
     """The objects of the chain, the roots of the charges, and what waits to be seen below them."""
-    here = _object.cluster == bindparam("cluster")
+    here = _object.scope == bindparam("scope")
     roots = select(_charge.incarnation).where(among(_charge.id, select(charges.c.id)))
     of_charges = among(_object.charge_id, select(charges.c.id))
     return union(
@@ -150,9 +147,7 @@ def _without_index(column: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def _usage_of_path() -> Select[Any]:
-    path = select(_namespace.path).where(
-        _namespace.cluster == bindparam("cluster"), _namespace.name == bindparam("namespace")
-    )
+    path = select(_binding.path).where(_binding.scope == bindparam("scope"), _binding.name == bindparam("namespace"))
     return select(*_usage).where(_usage.scope == "", among(_usage.node_id, keys_in(path.scalar_subquery())))
 
 
@@ -172,8 +167,8 @@ def known_from(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Known:
     objects = (object_state(row) for row in rows["objects"])
     charges = (charge_state(row) for row in rows["charges"])
     return Known(
-        cluster=next((_cluster_state(row) for row in rows["cluster"]), None),
-        namespace=next((_namespace_state(row) for row in rows["namespace"]), None),
+        scope=next((_scope_state(row) for row in rows["scope"]), None),
+        binding=next((_binding_state(row) for row in rows["binding"]), None),
         usage=tuple(usage_row(row) for row in rows["usage"]),
         objects={one.uid: one for one in objects},
         charges={one.id: one for one in charges},
@@ -228,14 +223,14 @@ def usage_row(row: Mapping[str, Any]) -> UsageRow:
     return UsageRow(str(row["node_id"]), *_amounts_of(row))
 
 
-def _cluster_state(row: Mapping[str, Any]) -> ClusterState:
-    return ClusterState(row["name"], row["mode"], row["warn_until"], row["labels"], row["epoch"])
+def _scope_state(row: Mapping[str, Any]) -> ScopeState:
+    return ScopeState(row["name"], row["mode"], row["warn_until"], row["labels"], row["epoch"])
 
 
-def _namespace_state(row: Mapping[str, Any]) -> NamespaceState:
+def _binding_state(row: Mapping[str, Any]) -> BindingState:
     path = () if row["exempt"] else tuple(row["path"])
-    return NamespaceState(
-        row["cluster"],
+    return BindingState(
+        row["scope"],
         row["name"],
         row["project_id"],
         row["exempt"],

@@ -26,7 +26,7 @@ from governance.units import EMPTY
 _LOCKED = """
 WITH RECURSIVE bound AS MATERIALIZED (
   SELECT CASE WHEN exempt THEN '[]'::jsonb ELSE path END AS path
-  FROM namespace WHERE cluster = :cluster AND name = :namespace FOR SHARE
+  FROM binding WHERE scope = :scope AND name = :namespace FOR SHARE
 ), expected AS (
   SELECT * FROM jsonb_to_recordset(CAST(:expected AS jsonb)) AS e(id uuid, version integer)
 ), held AS MATERIALIZED (
@@ -78,7 +78,7 @@ WITH RECURSIVE bound AS MATERIALIZED (
 ), known AS (
   INSERT INTO charge_object
   SELECT r.* FROM jsonb_populate_recordset(NULL::charge_object, CAST(:objects AS jsonb)) r, go
-  ON CONFLICT (cluster, uid) DO UPDATE SET charge_id = excluded.charge_id, parent_uid = excluded.parent_uid,
+  ON CONFLICT (scope, uid) DO UPDATE SET charge_id = excluded.charge_id, parent_uid = excluded.parent_uid,
     owner_uid = excluded.owner_uid, pending = excluded.pending, children = excluded.children, sizes = excluded.sizes,
     maxima = excluded.maxima, names = excluded.names, name_key = excluded.name_key, need = excluded.need,
     gone = excluded.gone, deadline = excluded.deadline
@@ -117,14 +117,14 @@ def reserve_in_one(lane: Lane, proposal: Proposal, alongside: Sequence[NewRow], 
     delta = plan.deltas().get(plan.path, EMPTY)
     fresh = [one for one in plan.charges if not one.version]
     parameters = {
-        "cluster": plan.cluster,
+        "scope": plan.scope,
         "namespace": plan.namespace,
         "path": as_json(list(plan.path)),
         "expected": as_json([{"id": one.id, "version": one.version} for one in plan.before]),
         "delta": as_json([{"resource": name, "delta": value} for name, value in delta.items()]),
-        "charges": as_json([charge_row(one, plan.cluster, now) for one in plan.charges if one.version]),
-        "opened": as_json([charge_row(one, plan.cluster, now) for one in fresh]),
-        "objects": as_json([object_row(one, plan.cluster) for one in plan.objects]),
+        "charges": as_json([charge_row(one, plan.scope, now) for one in plan.charges if one.version]),
+        "opened": as_json([charge_row(one, plan.scope, now) for one in fresh]),
+        "objects": as_json([object_row(one, plan.scope) for one in plan.objects]),
     }
     for number, row in enumerate(alongside):
         parameters[f"beside_{number}"] = as_json([row.values])

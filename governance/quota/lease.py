@@ -10,7 +10,7 @@ from sqlmodel import col
 from governance.db.session import transaction
 from governance.db.together import database_time
 from governance.quota.observe import Writer
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 
 
 def acquire(engine: Engine, cluster: str, holder: str, life_s: int) -> Writer | None:
@@ -24,7 +24,7 @@ def acquire(engine: Engine, cluster: str, holder: str, life_s: int) -> Writer | 
         the writer to observe as; None while somebody else holds the lease, or the cluster is not configured.
     """
     with transaction(engine) as session:
-        row = session.get(Cluster, cluster, with_for_update=True)
+        row = session.get(Scope, cluster, with_for_update=True)
         now = database_time(session)
         if row is None or (row.writer_until is not None and row.writer_until > now and row.writer != holder):
             return None
@@ -37,7 +37,7 @@ def renew(engine: Engine, cluster: str, writer: Writer, life_s: int) -> bool:
     """Keep the lease; False if it was taken by another."""
     with transaction(engine) as session:
         until = database_time(session) + timedelta(seconds=life_s)
-        mine = update(Cluster).where(col(Cluster.name) == cluster, col(Cluster.writer_epoch) == writer.epoch)
+        mine = update(Scope).where(col(Scope.name) == cluster, col(Scope.writer_epoch) == writer.epoch)
         return bool(session.connection().execute(mine.values(writer_until=until)).rowcount)
 
 
@@ -51,7 +51,7 @@ def relisted(engine: Engine, cluster: str, writer: Writer) -> bool:
     """
     with transaction(engine) as session:
         now = database_time(session)
-        mine = update(Cluster).where(col(Cluster.name) == cluster, col(Cluster.writer_epoch) == writer.epoch)
+        mine = update(Scope).where(col(Scope.name) == cluster, col(Scope.writer_epoch) == writer.epoch)
         session.connection().execute(mine.values(relisted_at=now))
-        first = mine.where(col(Cluster.mode) == "observe").values(mode="enforce")
+        first = mine.where(col(Scope.mode) == "observe").values(mode="enforce")
         return bool(session.connection().execute(first).rowcount)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from governance.quota.model import LIVE, Position, UsageRow
 from governance.quota.realign import misaligned, realign
-from governance.quota.tables import Allowance, Charge, Namespace
+from governance.quota.tables import Allowance, Binding, Charge
 from governance.quota.totals import retotal
 from governance.quota.write import UsageKey, lock_usage, mark_breaches, save_usage
 
@@ -106,10 +106,8 @@ def end_allowances(session: Session, now: datetime) -> list[Ended]:
 
 def _move_charges(session: Session) -> int:
     """Locks every binding, so that no admission goes by an old path, then the charges whose path is another now."""
-    bindings = session.scalars(
-        select(Namespace).order_by(col(Namespace.cluster), col(Namespace.name)).with_for_update()
-    )
-    bound = {(one.cluster, one.name): one for one in bindings}
+    bindings = session.scalars(select(Binding).order_by(col(Binding.scope), col(Binding.name)).with_for_update())
+    bound = {(one.scope, one.name): one for one in bindings}
     moved = [
         (charge_id, one.project_id if way else None, way)
         for charge_id, scope, native_id, path in session.execute(

@@ -354,7 +354,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterState:
+class ScopeState:
     """A cluster that asks, as far as a decision needs it."""
 
     name: str
@@ -370,10 +370,10 @@ def mode_at(mode: str, warn_until: datetime | None, now: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class NamespaceState:
-    """The binding of a namespace."""
+class BindingState:
+    """Which project pays for a part of a scope."""
 
-    cluster: str
+    scope: str
     name: str
     project_id: UUID | None
     exempt: bool
@@ -387,8 +387,8 @@ class NamespaceState:
 class Known:
     """What the ledger knows around one object: its ancestors, their charges, those of its name, the path's usage."""
 
-    cluster: ClusterState | None
-    namespace: NamespaceState | None
+    scope: ScopeState | None
+    binding: BindingState | None
     usage: tuple[UsageRow, ...]
     objects: Mapping[str, ObjectState]  # by uid
     charges: Mapping[UUID, ChargeState]

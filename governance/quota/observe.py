@@ -15,7 +15,7 @@ from governance.errors import Conflict, DatabaseUnavailable, LedgerConflict
 from governance.quota.facts import read
 from governance.quota.plan import ObjectRef, Observation, Plan, Settled
 from governance.quota.settle import settle, version_number
-from governance.quota.tables import ChargeObject, Cluster
+from governance.quota.tables import ChargeObject, Scope
 from governance.quota.write import Moved, write
 
 _ATTEMPTS_MAX = 20  # an admission may win a race; twenty in a row is no race
@@ -58,7 +58,7 @@ def observe(
     for _ in range(_ATTEMPTS_MAX):
         try:
             with transaction(engine) as session:
-                _fence(session, seen.ref.cluster, writer)
+                _fence(session, seen.ref.scope, writer)
                 plan = settle(read(session, seen.ref), seen)
                 if not plan.charges and not plan.objects:
                     return plan
@@ -74,7 +74,7 @@ def observe(
 
 def observe_list(
     engine: Engine,
-    cluster: str,
+    scope: str,
     kind: str,
     listed: Iterable[Observation],
     *,
@@ -99,7 +99,7 @@ def observe_list(
     present = {one.ref.uid: one for one in listed}
     absent = [
         Observation(ref, version, listed_at=begun_at)
-        for ref, observed_version in _known(engine, cluster, kind)
+        for ref, observed_version in _known(engine, scope, kind)
         if ref.uid not in present
         and ref.uid not in unread
         and version_number(observed_version) <= version_number(version)
@@ -110,11 +110,11 @@ def observe_list(
     return sum(1 for plan in plans if plan.objects)
 
 
-def overdue(session: Session, cluster: str, now: datetime) -> list[str]:
+def overdue(session: Session, scope: str, now: datetime) -> list[str]:
     """The kinds of this cluster that have pendings past their deadline: each needs a quorum LIST begun now."""
     statement = (
         select(col(ChargeObject.kind))
-        .where(col(ChargeObject.cluster) == cluster, col(ChargeObject.deadline) < now)
+        .where(col(ChargeObject.scope) == scope, col(ChargeObject.deadline) < now)
         .distinct()
     )
     return sorted(session.scalars(statement))
@@ -129,22 +129,22 @@ def _write(session: Session, plan: Plan, now: datetime, on_settled: OnSettled) -
     return written
 
 
-def _fence(session: Session, cluster: str, writer: Writer) -> None:
+def _fence(session: Session, scope: str, writer: Writer) -> None:
     if not writer.epoch:
         return
-    statement = select(col(Cluster.writer_epoch)).where(col(Cluster.name) == cluster).with_for_update(read=True)
+    statement = select(col(Scope.writer_epoch)).where(col(Scope.name) == scope).with_for_update(read=True)
     if session.scalar(statement) != writer.epoch:
-        raise Fenced(f"The watch of {cluster} has another writer.", remedy="Stop; the other one goes on.")
+        raise Fenced(f"The watch of {scope} has another writer.", remedy="Stop; the other one goes on.")
 
 
-def _known(engine: Engine, cluster: str, kind: str) -> list[tuple[ObjectRef, str]]:
+def _known(engine: Engine, scope: str, kind: str) -> list[tuple[ObjectRef, str]]:
     with reading(engine) as session:
         statement = select(ChargeObject).where(
-            col(ChargeObject.cluster) == cluster, col(ChargeObject.kind) == kind, col(ChargeObject.gone).is_(False)
+            col(ChargeObject.scope) == scope, col(ChargeObject.kind) == kind, col(ChargeObject.gone).is_(False)
         )
         return [
             (
-                ObjectRef(cluster, one.namespace, one.name, kind, one.uid, one.owner_uid),
+                ObjectRef(scope, one.namespace, one.name, kind, one.uid, one.owner_uid),
                 one.observed_version or "",
             )
             for one in session.scalars(statement)

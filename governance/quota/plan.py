@@ -37,7 +37,7 @@ class ObjectRef:
     ordinals; None: what it names is not in hand.
     """
 
-    cluster: str
+    scope: str
     namespace: str
     name: str
     kind: str  # group/resource
@@ -96,7 +96,7 @@ class Settled:
 class Plan:
     """Rows after, and what they were made from. An empty plan writes nothing."""
 
-    cluster: str
+    scope: str
     namespace: str
     path: tuple[str, ...]  # of the namespace; what new charges are charged to
     before: tuple[ChargeState, ...] = ()  # those of `charges` that are in the ledger already; none may have moved

@@ -9,7 +9,6 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from governance.db.session import transaction
-from governance.quota.facts import KUBERNETES
 from governance.quota.model import LIVE
 from governance.quota.tables import Charge, ChargeObject
 
@@ -40,11 +39,10 @@ def prune(engine: Engine, now: datetime, *, batch: int = _BATCH) -> int:
 def _deletion(before: datetime, limit: int) -> Delete:
     """Of at most so many objects, the longest gone first; rows that somebody is at are left for the next run."""
     chosen, other = aliased(ChargeObject), aliased(ChargeObject)
-    below = exists().where(col(other.cluster) == col(chosen.cluster), col(other.parent_uid) == col(chosen.uid))
+    below = exists().where(col(other.scope) == col(chosen.scope), col(other.parent_uid) == col(chosen.uid))
     of_its_charge = exists().where(col(other.charge_id) == col(Charge.id), col(other.id) != col(chosen.id))
     its_charge_needs_it = exists().where(
-        col(Charge.scope_kind) == KUBERNETES,
-        col(Charge.scope) == col(chosen.cluster),
+        col(Charge.scope) == col(chosen.scope),
         col(Charge.incarnation) == col(chosen.uid),
         or_(col(Charge.state).in_(LIVE), of_its_charge.correlate(Charge, chosen)),
     )

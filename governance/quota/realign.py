@@ -14,7 +14,7 @@ from governance.quota.facts import read
 from governance.quota.model import AUTOSCALER
 from governance.quota.plan import ObjectRef
 from governance.quota.settle import realigned
-from governance.quota.tables import Charge, ChargeObject, Namespace
+from governance.quota.tables import Binding, Charge, ChargeObject
 from governance.quota.write import Moved, write
 
 
@@ -24,20 +24,20 @@ def misaligned(session: Session) -> list[ObjectRef]:
     The bindings of their namespaces must be locked already: nobody writes in them meanwhile.
     """
     by, of = aliased(ChargeObject), aliased(ChargeObject)
-    scaled = and_(col(of.cluster) == col(by.cluster), col(of.name_key) == col(by.name_key), col(of.kind) != AUTOSCALER)
-    bound = and_(col(Namespace.cluster) == col(by.cluster), col(Namespace.name) == col(by.namespace))
+    scaled = and_(col(of.scope) == col(by.scope), col(of.name_key) == col(by.name_key), col(of.kind) != AUTOSCALER)
+    bound = and_(col(Binding.scope) == col(by.scope), col(Binding.name) == col(by.namespace))
     rows = session.execute(
         select(
-            col(by.cluster),
+            col(by.scope),
             col(by.namespace),
             col(by.name),
             col(by.uid),
             col(of.charge_id),
             col(of.maxima),
-            col(Namespace.autoscaling),
+            col(Binding.autoscaling),
         )
         .join(of, scaled)
-        .join(Namespace, bound)
+        .join(Binding, bound)
         .where(col(by.kind) == AUTOSCALER, col(by.gone).is_(False))
     )
     found = [row for row in rows if (row.uid in row.maxima) != (row.autoscaling == "maximum")]
@@ -46,7 +46,7 @@ def misaligned(session: Session) -> list[ObjectRef]:
         session.execute(
             select(col(Charge.id)).where(col(Charge.id).in_(charges)).order_by(col(Charge.id)).with_for_update()
         )
-    return [ObjectRef(row.cluster, row.namespace, row.name, AUTOSCALER, row.uid) for row in found]
+    return [ObjectRef(row.scope, row.namespace, row.name, AUTOSCALER, row.uid) for row in found]
 
 
 def realign(session: Session, autoscalers: Iterable[ObjectRef], now: datetime) -> None:

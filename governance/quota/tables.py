@@ -13,12 +13,13 @@ from governance.db.base import Table
 from governance.db.columns import document, instant, key, whole
 
 
-class Cluster(Table, table=True):
-    """A cluster that asks. It observes until its first full relist is charged, then enforces."""
+class Scope(Table, table=True):
+    """What asks: a cluster, an AWS account, an Azure subscription. It observes until all that exists is charged."""
 
-    __tablename__ = "cluster"
+    __tablename__ = "scope"
 
-    name: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)  # of the cluster; the account's or subscription's own id
+    kind: str = "kubernetes"  # or aws, azure
     mode: str = "observe"  # observe, enforce, warn
     warn_until: datetime | None = instant(optional=True)
     warn_by: str = ""  # who switched it to warn, and why, for people to read
@@ -31,12 +32,15 @@ class Cluster(Table, table=True):
     relisted_at: datetime | None = instant(optional=True)
 
 
-class Namespace(Table, table=True):
-    """The binding row of a namespace: which project pays, and the way to the root. Reserve locks it FOR SHARE."""
+class Binding(Table, table=True):
+    """Which project pays for a part of a scope, and the way to the root. Reserve locks it FOR SHARE.
 
-    __tablename__ = "namespace"
+    A part is a namespace of a cluster, a resource group of a subscription, what a tag sets apart, or all the rest.
+    """
 
-    cluster: str = Field(primary_key=True, foreign_key="cluster.name")
+    __tablename__ = "binding"
+
+    scope: str = Field(primary_key=True, foreign_key="scope.name")
     name: str = Field(primary_key=True)
     labels: dict[str, str] = document()
     project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: not bound
@@ -69,14 +73,13 @@ class Charge(Table, table=True):
     """What the ledger holds for one root object's incarnation and its descendants."""
 
     __tablename__ = "charge"
-    __table_args__ = (UniqueConstraint("native_id", "kind", "scope", "scope_kind", "incarnation"),)  # looked up by name
+    __table_args__ = (UniqueConstraint("native_id", "kind", "scope", "incarnation"),)  # looked up by name
 
     id: UUID = key()
-    scope_kind: str  # kubernetes, aws, azure
     scope: str  # the cluster, account or subscription
-    kind: str  # group/resource: apps/deployments
+    kind: str  # group/resource: apps/deployments, ec2/instances
     native_id: str  # namespace/name
-    incarnation: str = Field(index=True)  # metadata.uid
+    incarnation: str = Field(index=True)  # metadata.uid; an instance's id
     project_id: UUID | None = Field(default=None, foreign_key="node.id", index=True)  # None: the namespace is not bound
     path: list[str] = document(list)  # the nodes that it is charged to, the project first; empty: nobody's
     state: str  # held, confirmed, released, expired
@@ -96,7 +99,7 @@ class ChargeObject(Table, table=True):
 
     __tablename__ = "charge_object"
     __table_args__ = (
-        UniqueConstraint("uid", "cluster"),  # looked up by uid
+        UniqueConstraint("uid", "scope"),  # looked up by uid
         Index("ix_charge_object_charge_id", "charge_id", "deadline"),
         Index("ix_charge_object_name_key", "name_key", sqlite_where=_HAS_NAME_KEY, postgresql_where=_HAS_NAME_KEY),
         Index("ix_charge_object_gone", "seen_at", postgresql_where=text("gone"), sqlite_where=text("gone = 1")),
@@ -104,7 +107,7 @@ class ChargeObject(Table, table=True):
 
     id: UUID = key()
     charge_id: UUID = Field(foreign_key="charge.id")
-    cluster: str
+    scope: str
     uid: str
     kind: str  # group/resource
     namespace: str

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from governance.identity.tables import Node
 from governance.quota.facts import object_state, usage_row
 from governance.quota.model import AUTOSCALER, LIVE, ObjectState, UsageRow, joint_need
-from governance.quota.tables import Allowance, Charge, ChargeObject, Cluster, Namespace, Usage
+from governance.quota.tables import Allowance, Binding, Charge, ChargeObject, Scope, Usage
 from governance.quota.write import UsageKey, create_usage, mark_breaches, save_usage, table_of
 from governance.units import EMPTY, ResourceList, sum_of
 
@@ -88,29 +88,27 @@ def differences(session: Session) -> list[Difference]:
     return [*found, *_of_allowances(session, stored), *_of_objects(session)]
 
 
-def rebuild(session: Session, cluster: str, now: datetime) -> None:
+def rebuild(session: Session, scope: str, now: datetime) -> None:
     """After a restore of this database, or of the cluster's etcd: a new epoch begins, and the cluster only observes.
 
     Versions of the former epoch are forgotten, also of what was gone (a restored etcd may have it again), so that the
     next relist rules on everything; it enforces again once that is charged. Usage is locked before the objects, as
     every write does. Grants that were not used are the change room's to void.
     """
-    anew = update(Cluster).where(col(Cluster.name) == cluster)
+    anew = update(Scope).where(col(Scope.name) == scope)
     session.connection().execute(
         anew.values(
-            epoch=col(Cluster.epoch) + 1,
+            epoch=col(Scope.epoch) + 1,
             mode="observe",
             warn_until=None,
             warn_by="",
             warn_reason="",
             relisted_at=None,
-            writer_epoch=col(Cluster.writer_epoch) + 1,
+            writer_epoch=col(Scope.writer_epoch) + 1,
         )
     )
     retotal(session, None, now)
-    seen = update(ChargeObject).where(
-        col(ChargeObject.cluster) == cluster, col(ChargeObject.observed_version).is_not(None)
-    )
+    seen = update(ChargeObject).where(col(ChargeObject.scope) == scope, col(ChargeObject.observed_version).is_not(None))
     session.connection().execute(seen.values(observed_version="0"))
 
 
@@ -177,11 +175,11 @@ def _of_allowances(session: Session, stored: Mapping[UsageKey, UsageRow]) -> lis
 def _of_objects(session: Session) -> list[Difference]:
     """The needs of children against what their parents say, and charges against the needs of their roots."""
     rows = session.connection().execute(select(table_of(ChargeObject))).mappings()
-    objects = {(row["cluster"], row["uid"]): object_state(dict(row)) for row in rows}
+    objects = {(row["scope"], row["uid"]): object_state(dict(row)) for row in rows}
     below: dict[tuple[str, str], list[ObjectState]] = defaultdict(list)
-    for (cluster, _), one in objects.items():
+    for (scope, _), one in objects.items():
         if one.parent_uid is not None:
-            below[cluster, one.parent_uid].append(one)
+            below[scope, one.parent_uid].append(one)
     found = []
     for key, one in objects.items():
         found += _unequal("object children", one.uid, one.children, sum_of(child.need() for child in below[key]))
@@ -205,15 +203,15 @@ def _of_objects(session: Session) -> list[Difference]:
 
 def _of_maxima(session: Session, objects: Mapping[tuple[str, str], ObjectState]) -> list[Difference]:
     """How far autoscalers may go against what they scale was told, where policy charges the maximum."""
-    charged = select(col(Namespace.cluster), col(Namespace.name)).where(col(Namespace.autoscaling) == "maximum")
-    namespaces = {(cluster, name) for cluster, name in session.execute(charged)}
+    charged = select(col(Binding.scope), col(Binding.name)).where(col(Binding.autoscaling) == "maximum")
+    namespaces = {(scope, name) for scope, name in session.execute(charged)}
     told: dict[tuple[str, str | None], dict[str, int]] = defaultdict(dict)
-    for (cluster, uid), one in objects.items():
-        for key, maximum in one.targets().items() if (cluster, one.namespace) in namespaces else ():
-            told[cluster, key][uid] = maximum
+    for (scope, uid), one in objects.items():
+        for key, maximum in one.targets().items() if (scope, one.namespace) in namespaces else ():
+            told[scope, key][uid] = maximum
     found = []
-    for (cluster, uid), one in objects.items():
-        derived = told[cluster, one.name_key()] if one.kind != AUTOSCALER else {}
+    for (scope, uid), one in objects.items():
+        derived = told[scope, one.name_key()] if one.kind != AUTOSCALER else {}
         found += [
             Difference("object maxima", f"{uid} {by}", one.maxima.get(by, 0), derived.get(by, 0))
             for by in sorted(one.maxima.keys() | derived.keys())

@@ -20,10 +20,10 @@ from sqlmodel import Session, col
 from governance.db.base import NewRow, Table
 from governance.db.types import new_id
 from governance.quota.allowances import Changed, given
-from governance.quota.facts import KUBERNETES, usage_row
+from governance.quota.facts import usage_row
 from governance.quota.model import AllowanceState, ChargeState, ObjectState, Position, UsageRow, walk
 from governance.quota.plan import Plan
-from governance.quota.tables import Allowance, Breach, Charge, ChargeObject, Namespace, Usage
+from governance.quota.tables import Allowance, Binding, Breach, Charge, ChargeObject, Usage
 from governance.units import ResourceList
 
 UsageKey = tuple[str, str]  # node, resource
@@ -186,12 +186,11 @@ def mark_breaches(session: Session, positions: Iterable[Position], now: datetime
     session.flush()
 
 
-def charge_row(charge: ChargeState, cluster: str, now: datetime) -> dict[str, Any]:
+def charge_row(charge: ChargeState, scope: str, now: datetime) -> dict[str, Any]:
     """A row of charge; its version is one more than what was read."""
     return {
         "id": charge.id,
-        "scope_kind": KUBERNETES,
-        "scope": cluster,
+        "scope": scope,
         "kind": charge.kind,
         "native_id": charge.native_id,
         "incarnation": charge.incarnation,
@@ -207,12 +206,12 @@ def charge_row(charge: ChargeState, cluster: str, now: datetime) -> dict[str, An
     }
 
 
-def object_row(state: ObjectState, cluster: str, seen_at: datetime | None = None) -> dict[str, Any]:
+def object_row(state: ObjectState, scope: str, seen_at: datetime | None = None) -> dict[str, Any]:
     """A row of charge_object. `seen_at` is the watch's to set."""
     return {
         "id": state.id,
         "charge_id": state.charge_id,
-        "cluster": cluster,
+        "scope": scope,
         "uid": state.uid,
         "kind": state.kind,
         "namespace": state.namespace,
@@ -251,15 +250,15 @@ def table_of(model: type[Table]) -> SqlTable:
 
 
 def lock(
-    session: Session, cluster: str, namespace: str, charges: Collection[UUID]
+    session: Session, scope: str, namespace: str, charges: Collection[UUID]
 ) -> tuple[tuple[str, ...], dict[UUID, int]]:
     """Keep the binding of a namespace as it is, and everybody else from these charges, until the transaction ends.
 
     Returns:
         the namespace's path, and the version of each charge that is there.
     """
-    binding = select(col(Namespace.path), col(Namespace.exempt)).where(
-        col(Namespace.cluster) == cluster, col(Namespace.name) == namespace
+    binding = select(col(Binding.path), col(Binding.exempt)).where(
+        col(Binding.scope) == scope, col(Binding.name) == namespace
     )
     bound = session.execute(binding.with_for_update(read=True)).one_or_none()
     path = tuple(bound.path) if bound is not None and not bound.exempt else ()
@@ -270,11 +269,11 @@ def lock(
 
 def _unmoved(session: Session, plan: Plan) -> bool:
     versions = {one.id: one.version for one in plan.before}
-    return lock(session, plan.cluster, plan.namespace, versions) == (plan.path, versions)
+    return lock(session, plan.scope, plan.namespace, versions) == (plan.path, versions)
 
 
 def _write_charges(session: Session, plan: Plan, now: datetime) -> None:
-    rows = [charge_row(one, plan.cluster, now) for one in plan.charges]
+    rows = [charge_row(one, plan.scope, now) for one in plan.charges]
     if rows:
         statement = _insert(session, table_of(Charge))
         written = ("state", "level", "confirmed", "version", "decision_id", "updated_at")
@@ -286,17 +285,17 @@ def _write_charges(session: Session, plan: Plan, now: datetime) -> None:
 
 def _write_objects(session: Session, plan: Plan, seen_at: datetime | None) -> None:
     objects = table_of(ChargeObject)
-    rows = [object_row(one, plan.cluster, seen_at) for one in plan.objects]
+    rows = [object_row(one, plan.scope, seen_at) for one in plan.objects]
     if rows:
         statement = _insert(session, objects)
-        kept = {"id", "cluster", "uid"} if seen_at else {"id", "cluster", "uid", "seen_at"}
+        kept = {"id", "scope", "uid"} if seen_at else {"id", "scope", "uid", "seen_at"}
         statement = statement.on_conflict_do_update(
-            index_elements=["cluster", "uid"],
+            index_elements=["scope", "uid"],
             set_={c.name: statement.excluded[c.name] for c in objects.columns if c.name not in kept},
         )
         session.connection().execute(statement, rows)
     for uid, charge_id in plan.reassigned:
-        here = objects.c.cluster == plan.cluster
+        here = objects.c.scope == plan.scope
         below = select(objects.c.uid).where(here, objects.c.parent_uid == uid).cte("below", recursive=True)
         below = below.union_all(select(objects.c.uid).where(here, objects.c.parent_uid == below.c.uid))
         session.connection().execute(

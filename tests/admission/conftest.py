@@ -24,7 +24,7 @@ from governance.identity.tables import Node, Person
 from governance.policy.embedded import Embedded
 from governance.policy.factory import make_policy_engine
 from governance.quota.model import Declaration
-from governance.quota.tables import Cluster, Usage
+from governance.quota.tables import Scope, Usage
 from governance.settings import Policy
 from governance.units import ResourceList
 from tests.configuration.manifests import apply_example
@@ -68,7 +68,7 @@ class Hospital:
 
 
 def set_mode(session: Session, mode: str, **values: Any) -> None:  # noqa: ANN401
-    session.connection().execute(update(Cluster).values(mode=mode, **values))
+    session.connection().execute(update(Scope).values(mode=mode, **values))
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from governance.quota.limits import move
 from governance.quota.model import AUTOSCALER, Declaration, name_key
 from governance.quota.observe import observe
 from governance.quota.plan import ObjectRef, Observation
-from governance.quota.tables import Namespace
+from governance.quota.tables import Binding
 from governance.units import ResourceList
 from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, scale, training
 
@@ -43,7 +43,7 @@ def charged(hospital: Hospital) -> Hospital:
 
 def set_policy(hospital: Hospital, autoscaling: str) -> None:
     with transaction(hospital.engine) as session:
-        session.execute(update(Namespace).values(autoscaling=autoscaling))
+        session.execute(update(Binding).values(autoscaling=autoscaling))
         move(session, clock.now())
 
 

@@ -9,7 +9,7 @@ from governance.db.session import transaction
 from governance.identity.organisation import node_named
 from governance.identity.people import person_by_name
 from governance.identity.tables import RoleBinding
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 from tests.api.conftest import Api
 
 CLUSTER = "imaging-onprem-1"
@@ -19,7 +19,7 @@ def charge_everything(api: Api) -> None:
     """Let the clusters enforce."""
     with transaction(api.engine) as session:
         for name in (CLUSTER, "burst-cloud-1"):
-            row = session.get_one(Cluster, name)
+            row = session.get_one(Scope, name)
             row.mode, row.relisted_at = "enforce", clock.now()
 
 

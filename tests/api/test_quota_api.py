@@ -21,7 +21,6 @@ def hold(engine: Engine, *, level: int, confirmed: int) -> None:
         now = clock.now()
         session.add(
             Charge(
-                scope_kind="kubernetes",
                 scope="imaging-onprem-1",
                 kind="apps/deployments",
                 native_id="ct-training/ct-train",

@@ -20,7 +20,7 @@ from governance.audit.keys import ensure_key
 from governance.configuration.apply import Applier, apply
 from governance.db.migrate import upgrade
 from governance.db.session import make_engine, transaction
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 from governance.settings import Database
 from tests.cli.conftest import Shell
 from tests.configuration.manifests import example
@@ -92,14 +92,14 @@ class Installation:
             for row in rows:
                 session.merge(row)
 
-    def on_cluster(self, name: str, change: Callable[[Cluster], None]) -> None:
+    def on_cluster(self, name: str, change: Callable[[Scope], None]) -> None:
         with transaction(self.engine) as session:
-            row = session.get_one(Cluster, name)
+            row = session.get_one(Scope, name)
             change(row)
             session.add(row)
 
 
-def followed(row: Cluster) -> None:
+def followed(row: Scope) -> None:
     """As a worker leaves it."""
     now = datetime.now(UTC)
     row.mode, row.writer, row.relisted_at = "enforce", "worker-1/7", now

@@ -8,7 +8,7 @@ import pytest
 
 from governance.cli import exits
 from governance.db.session import transaction
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 from tests.api.conftest import Api
 from tests.api.test_clusters_api import CLUSTER, charge_everything
 from tests.cli.conftest import Ended, Shell
@@ -46,7 +46,7 @@ def test_a_cluster_is_shown(shell: Shell, api: Api) -> None:
     assert json.loads(run(shell, api, "show", CLUSTER, "-o", "json").out)["mode"] == "observe"
     charge_everything(api)
     with transaction(api.engine) as session:
-        row = session.get_one(Cluster, CLUSTER)
+        row = session.get_one(Scope, CLUSTER)
         row.writer, row.writer_until = "worker-1/7", datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
     lines = run(shell, api, "show", CLUSTER).out.splitlines()
     assert lines[:2] == [f"{CLUSTER}  enforces", "followed by: worker-1/7 until 03:04:05 UTC"]

@@ -22,7 +22,7 @@ from governance.db.session import make_engine, transaction
 from governance.db.types import new_id
 from governance.identity.tables import Node
 from governance.notify.tables import OutboxMessage
-from governance.quota.tables import Charge, ChargeObject, Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Charge, ChargeObject, Scope, Usage
 from governance.settings import Database
 from tests.cli.conftest import Shell
 from tests.cli.installation import CLUSTER, OTHER, Installation, copied, installed
@@ -112,7 +112,7 @@ def written(*rows: Callable[[], Any]) -> Break:
     return lambda one: one.write(*(row() for row in rows))
 
 
-def on_cluster(change: Callable[[Cluster], None]) -> Break:
+def on_cluster(change: Callable[[Scope], None]) -> Break:
     return lambda one: one.on_cluster(CLUSTER, change)
 
 
@@ -154,7 +154,7 @@ def excluding(*names: str) -> Break:
 def pays_for_governance(one: Installation) -> None:
     with transaction(one.engine) as session:
         project = session.exec(select(Node).where(Node.name == "pacs")).one()
-        session.merge(Namespace(cluster=CLUSTER, name="governance", project_id=project.id))
+        session.merge(Binding(scope=CLUSTER, name="governance", project_id=project.id))
 
 
 def spends(one: Installation) -> None:
@@ -167,7 +167,6 @@ def spends(one: Installation) -> None:
 def never_seen(one: Installation) -> None:
     charge = Charge(
         id=new_id(),
-        scope_kind="kubernetes",
         scope=CLUSTER,
         kind="core/pods",
         native_id="ct-training/one",
@@ -180,7 +179,7 @@ def never_seen(one: Installation) -> None:
     one.write(
         ChargeObject(
             charge_id=charge.id,
-            cluster=CLUSTER,
+            scope=CLUSTER,
             uid="u1",
             kind="core/pods",
             namespace="ct-training",
@@ -190,19 +189,19 @@ def never_seen(one: Installation) -> None:
     )
 
 
-def follower_stops(row: Cluster) -> None:
+def follower_stops(row: Scope) -> None:
     row.writer_until = AGO
 
 
-def observes(row: Cluster) -> None:
+def observes(row: Scope) -> None:
     row.mode = "observe"
 
 
-def warns(row: Cluster) -> None:
+def warns(row: Scope) -> None:
     row.mode, row.warn_until, row.warn_by, row.warn_reason = "warn", NOW + timedelta(days=1), "M. Sato", "Moving."
 
 
-def never_relisted(row: Cluster) -> None:
+def never_relisted(row: Scope) -> None:
     row.relisted_at = None
 
 

@@ -40,7 +40,7 @@ def let_everything_be_due(hospital: Hospital) -> None:
         session.connection().execute(update(Grant).values(valid_until=past))
         pod = ChargeObject(
             charge_id=session.scalars(select(col(Charge.id))).one(),
-            cluster=CLUSTER,
+            scope=CLUSTER,
             uid="uid-of-a-pod",
             kind="core/pods",
             namespace="ct-training",

@@ -22,7 +22,7 @@ from governance.db.session import reading, transaction
 from governance.db.types import new_id
 from governance.errors import Conflict, StaleVersion
 from governance.identity.tables import GroupMember, Node, Person, PersonIdentity, RoleBinding
-from governance.quota.tables import Charge, Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Charge, Scope, Usage
 from tests.configuration.manifests import EXAMPLE, SMALL, example, small
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -46,7 +46,6 @@ def count(session: Session, table: type[Table]) -> int:
 def charge(session: Session, project: UUID, path: list[str], name: str = "ct/viewer") -> Charge:
     row = Charge(
         id=new_id(),
-        scope_kind="kubernetes",
         scope="onprem",
         kind="apps/deployments",
         native_id=name,
@@ -83,8 +82,8 @@ def test_the_first_apply_makes_revision_one_and_every_row(engine: Engine) -> Non
             ("kubernetes", "okafor"),
         }
         assert count(session, GroupMember) == 1
-        assert session.get_one(Cluster, "onprem").labels == {"location": "on-premises"}
-        namespace = session.get_one(Namespace, ("onprem", "ct"))
+        assert session.get_one(Scope, "onprem").labels == {"location": "on-premises"}
+        namespace = session.get_one(Binding, ("onprem", "ct"))
         path = [str(node(session, name).id) for name in ("ct", "radiology", "imaging", "hospital")]
         assert (namespace.path, namespace.project_id, namespace.revision) == (path, node(session, "ct").id, 1)
         gpu = session.get_one(Usage, (node(session, "radiology").id, "", "requests.nvidia.com/gpu"))
@@ -250,7 +249,7 @@ def test_a_department_moves_with_its_guarantee_and_the_way_of_its_namespaces(eng
     assert drawn(engine) == {"ct": (0, 0), "radiology": (0, 6000), "imaging": (0, 0), "hospital": (6000, 20000)}
     with reading(engine) as session:
         path = [str(node(session, name).id) for name in ("ct", "radiology", "hospital")]
-        assert session.get_one(Namespace, ("onprem", "ct")).path == path
+        assert session.get_one(Binding, ("onprem", "ct")).path == path
         assert [node(session, name).depth for name in ("radiology", "ct")] == [1, 2]
 
 
@@ -261,12 +260,12 @@ def test_a_deleted_project_is_retired_and_comes_back_as_itself(engine: Engine) -
     do(engine, small(PROJECT_GONE), deletes=True)
     with reading(engine) as session:
         assert node(session, "ct").retired_at == NOW
-        assert session.get_one(Namespace, ("onprem", "ct")).project_id is None
+        assert session.get_one(Binding, ("onprem", "ct")).project_id is None
     do(engine)
     with reading(engine) as session:
         row = node(session, "ct")
         assert (row.id, row.retired_at) == (was, None)
-        assert session.get_one(Namespace, ("onprem", "ct")).project_id == was
+        assert session.get_one(Binding, ("onprem", "ct")).project_id == was
 
 
 def test_a_department_gets_an_owner_and_loses_it(engine: Engine) -> None:

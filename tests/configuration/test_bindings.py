@@ -12,7 +12,7 @@ from governance.configuration.rows_clusters import Bound, bound_to, matches, see
 from governance.configuration.specs import NamespaceBinding, Selector
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node
-from governance.quota.tables import Namespace
+from governance.quota.tables import Binding
 from tests.configuration.manifests import SMALL, small
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -78,14 +78,14 @@ def test_an_apply_binds_again_what_the_watch_has_seen(engine: Engine) -> None:
     apply(engine, small({"NamespaceBinding/ct": selecting("ct", team="ct")}), Applier(None, "sato"), NOW)
     with reading(engine) as session:
         project = session.exec(select(Node.id).where(Node.name == "ct")).one()
-        assert session.get_one(Namespace, ("onprem", "lab")).project_id == project
+        assert session.get_one(Binding, ("onprem", "lab")).project_id == project
 
 
 def test_an_exempt_namespace_has_no_project(engine: Engine) -> None:
     spec = {"cluster": "onprem", "namespaces": ["kube-system"], "exempt": True}
     apply(engine, small({"NamespaceBinding/system": spec}), Applier(None, "sato"), NOW)
     with reading(engine) as session:
-        row = session.get_one(Namespace, ("onprem", "kube-system"))
+        row = session.get_one(Binding, ("onprem", "kube-system"))
         assert (row.exempt, row.project_id) == (True, None)
 
 
@@ -109,7 +109,7 @@ def test_what_is_charged_of_autoscalers_is_said_by_the_nearest_that_says_it(
     }
     apply(engine, small(specs | {"NamespaceBinding/later": selecting("ct", team="ct")}), Applier(None, "sato"), NOW)
     with transaction(engine) as session:
-        assert session.get_one(Namespace, ("onprem", "ct")).autoscaling == expected
+        assert session.get_one(Binding, ("onprem", "ct")).autoscaling == expected
         assert see_namespace(session, "onprem", "lab", {"team": "ct"}, NOW).autoscaling == expected
         assert see_namespace(session, "onprem", "lab", {}, NOW).autoscaling == "current"
 
@@ -120,4 +120,4 @@ def test_an_apply_that_changes_what_is_charged_of_autoscalers_changes_it_for_eve
     for changes, expected in ((stricter, "maximum"), ({}, "current")):
         apply(engine, small(changes), Applier(None, "sato"), NOW)
         with reading(engine) as session:
-            assert session.get_one(Namespace, ("onprem", "ct")).autoscaling == expected
+            assert session.get_one(Binding, ("onprem", "ct")).autoscaling == expected

@@ -10,18 +10,16 @@ from governance.db.session import make_engine, reading, transaction
 from governance.db.together import database_time, fetch, together
 from governance.errors import DatabaseUnavailable
 from governance.identity.tables import Node
-from governance.quota.tables import Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Scope, Usage
 from governance.settings import Database
 
 FACTS = together(
     "of_a_test",
     {
-        "cluster": select(Cluster).where(col(Cluster.name) == bindparam("cluster")),
+        "cluster": select(Scope).where(col(Scope.name) == bindparam("cluster")),
         "usage": select(Usage).where(
             col(Usage.node_id).in_(
-                keys_in(
-                    select(col(Namespace.path)).where(col(Namespace.cluster) == bindparam("cluster")).scalar_subquery()
-                )
+                keys_in(select(col(Binding.path)).where(col(Binding.scope) == bindparam("cluster")).scalar_subquery())
             )
         ),
         "nobody": select(Usage).where(col(Usage.resource) == "no such resource"),
@@ -34,9 +32,9 @@ def test_values_come_back_as_the_types_of_their_columns(engine: Engine) -> None:
     with transaction(engine) as session:
         node = Node(kind="department", name="radiology", title="Radiology")
         other = Node(kind="department", name="surgery", title="Surgery")
-        session.add_all([node, other, Cluster(name="ward-a", warn_until=UNTIL, labels={"location": "on-premises"})])
+        session.add_all([node, other, Scope(name="ward-a", warn_until=UNTIL, labels={"location": "on-premises"})])
         session.flush()
-        session.add(Namespace(cluster="ward-a", name="ct", path=[str(node.id)], exempt=True))
+        session.add(Binding(scope="ward-a", name="ct", path=[str(node.id)], exempt=True))
         session.add(Usage(node_id=node.id, resource="requests.memory", depth=0, used=2**62))
         session.add(Usage(node_id=other.id, resource="requests.memory", depth=0, used=1))
     with reading(engine) as session:
@@ -58,11 +56,11 @@ def test_a_database_that_is_not_there_says_so_in_our_words(tmp_path: Path) -> No
 def test_a_unit_of_work_that_raises_leaves_nothing_behind(engine: Engine) -> None:
     def half() -> None:
         with transaction(engine) as session:
-            session.add(Cluster(name="half"))
+            session.add(Scope(name="half"))
             session.flush()
             raise KeyError("half way")
 
     with pytest.raises(KeyError):
         half()
     with reading(engine) as session:
-        assert session.get(Cluster, "half") is None
+        assert session.get(Scope, "half") is None

@@ -19,7 +19,7 @@ from sqlmodel import col
 from governance.audit.keys import ensure_key
 from governance.db.session import make_engine, reading
 from governance.identity.tables import Node
-from governance.quota.tables import Charge, Cluster, Usage
+from governance.quota.tables import Charge, Scope, Usage
 from governance.settings import Database
 from tests.e2e.between import Door, door
 from tests.e2e.service import Service, configure, governance
@@ -122,7 +122,7 @@ class World:
     def mode(self) -> str:
         """Whether the cluster observes, enforces or warns."""
         with reading(self.engine) as session:
-            return str(session.scalar(select(col(Cluster.mode)).where(col(Cluster.name) == CLUSTER)))
+            return str(session.scalar(select(col(Scope.mode)).where(col(Scope.name) == CLUSTER)))
 
     def count(self, table: type[Any]) -> int:
         """How many rows a table has."""

@@ -16,7 +16,7 @@ from governance.errors import BadInput, NotFound
 from governance.identity.model import Principal
 from governance.notify.tables import OutboxMessage
 from governance.operations.rebuild import Rebuilt, rebuild
-from governance.quota.tables import Charge, Cluster
+from governance.quota.tables import Charge, Scope
 from governance.quota.totals import differences
 from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, training
 
@@ -43,14 +43,14 @@ def test_a_cluster_that_is_rebuilt_observes_in_a_new_epoch_and_keeps_its_charges
     assert hospital.ask(create(training(30), name="more")).allowed, "nothing is denied until everything is charged"
     with reading(hospital.engine) as session:
         assert differences(session) == []
-        assert session.get_one(Cluster, "burst-cloud-1").epoch == 1
+        assert session.get_one(Scope, "burst-cloud-1").epoch == 1
 
 
 def test_a_switch_to_warn_ends_with_it(hospital: Hospital, sato: Principal) -> None:
     hospital.switch("warn", warn_until=None, warn_by="somebody", warn_reason="something")
     assert rebuilt(hospital, sato).standing.warned is None
     with reading(hospital.engine) as session:
-        row = session.get_one(Cluster, CLUSTER)
+        row = session.get_one(Scope, CLUSTER)
     assert (row.mode, row.warn_until, row.warn_by, row.warn_reason) == ("observe", None, "", "")
 
 
@@ -101,5 +101,5 @@ def test_it_needs_a_reason_and_a_cluster(hospital: Hospital, sato: Principal) ->
     with pytest.raises(NotFound):
         rebuilt(hospital, sato, "elsewhere")
     with reading(hospital.engine) as session:
-        assert session.get_one(Cluster, CLUSTER).epoch == 1
+        assert session.get_one(Scope, CLUSTER).epoch == 1
         assert session.scalars(select(Charge)).all() == []

@@ -17,7 +17,7 @@ from governance.errors import BadInput, Conflict, NotFound
 from governance.identity.model import Principal
 from governance.operations import switch
 from governance.operations.clusters import Standing, Warned, standing, standings
-from governance.quota.tables import Breach, ChargeObject, Cluster
+from governance.quota.tables import Breach, ChargeObject, Scope
 from tests.admission.conftest import CLUSTER, GPU, Hospital, create, scale, training
 
 HOUR = timedelta(hours=1)
@@ -43,7 +43,7 @@ def end_of_time(hospital: Hospital) -> None:
     """Let the time of the switch be over."""
     with transaction(hospital.engine) as session:
         over = database_time(session) - timedelta(microseconds=1)
-        session.connection().execute(update(Cluster).where(col(Cluster.name) == CLUSTER).values(warn_until=over))
+        session.connection().execute(update(Scope).where(col(Scope.name) == CLUSTER).values(warn_until=over))
 
 
 def events(hospital: Hospital) -> list[AuditEvent]:
@@ -157,7 +157,7 @@ def test_how_a_cluster_stands(hospital: Hospital, sato: Principal) -> None:
     moment = now(hospital)
     hospital.ask(create(training(1)))
     with transaction(hospital.engine) as session:
-        row = session.get_one(Cluster, CLUSTER)
+        row = session.get_one(Scope, CLUSTER)
         row.writer, row.writer_until, row.relisted_at = "worker-1/7", moment + HOUR, moment
         session.add(row)
     warned = warn(hospital, sato).warned

@@ -15,7 +15,7 @@ from governance.change.grants import GrantFact
 from governance.policy import bundle
 from governance.policy.factory import _PROBE
 from governance.policy.model import PolicyEngine
-from governance.quota.model import ClusterState, UsageRow, walk
+from governance.quota.model import ScopeState, UsageRow, walk
 from governance.units import ResourceList
 from tests.policy.cases import ALL
 from tests.policy.documents import Document, allowance, freeze, grant, rule, sample
@@ -61,7 +61,7 @@ def written(limit: int, grant_fact: GrantFact | None = None) -> Document:
     return document(
         request=REQUEST,
         at=AT,
-        cluster=ClusterState(name="main", mode="enforce", warn_until=None, labels={"location": "on-premises"}, epoch=1),
+        cluster=ScopeState(name="main", mode="enforce", warn_until=None, labels={"location": "on-premises"}, epoch=1),
         nodes=NODES,
         path=["1", "2", "3"],
         new_template=True,

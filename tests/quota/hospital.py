@@ -19,7 +19,7 @@ from governance.quota.model import AllowanceState, Declaration, Known
 from governance.quota.observe import observe
 from governance.quota.plan import ObjectRef, Observation, Plan, Proposal
 from governance.quota.propose import propose
-from governance.quota.tables import Charge, Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Charge, Scope, Usage
 from governance.quota.totals import differences
 from governance.quota.write import Written
 from governance.units import ResourceList
@@ -53,12 +53,12 @@ def found(engine: Engine) -> Hospital:
         ct = _node(session, "project", "ct", radiology, 2)
         mri = _node(session, "project", "mri", radiology, 2)
         theatre = _node(session, "project", "theatre", surgery, 2)
-        session.add(Cluster(name="ward", mode="enforce"))
+        session.add(Scope(name="ward", mode="enforce"))
         session.flush()
         above = {"ct": (ct, radiology), "mri": (mri, radiology), "theatre": (theatre, surgery)}
         for name, (project, department) in above.items():
             path = [str(project), str(department), str(root)]
-            session.add(Namespace(cluster="ward", name=name, project_id=project, path=path, autoscaling="maximum"))
+            session.add(Binding(scope="ward", name=name, project_id=project, path=path, autoscaling="maximum"))
     return Hospital(root, radiology, surgery, ct, mri, theatre)
 
 

@@ -18,10 +18,10 @@ from governance.quota.limits import move
 from governance.quota.model import (
     AUTOSCALER,
     LIVE,
+    BindingState,
     ChargeState,
     Declaration,
     Known,
-    NamespaceState,
     ObjectState,
     UsageRow,
     walk,
@@ -29,7 +29,7 @@ from governance.quota.model import (
 from governance.quota.observe import observe, observe_list
 from governance.quota.plan import ObjectRef, Observation, Plan
 from governance.quota.settle import version_number
-from governance.quota.tables import Namespace
+from governance.quota.tables import Binding
 from governance.quota.totals import derive, differences
 from governance.quota.write import Reserved, UsageKey
 from governance.units import ResourceList, sum_of
@@ -77,8 +77,8 @@ class Memory:
     autoscaling: str = "maximum"
 
     def known(self, ref: ObjectRef) -> Known:
-        namespace = NamespaceState(
-            ref.cluster, ref.namespace, self.project, exempt=False, path=PATH, autoscaling=self.autoscaling
+        namespace = BindingState(
+            ref.scope, ref.namespace, self.project, exempt=False, path=PATH, autoscaling=self.autoscaling
         )
         return Known(None, namespace, tuple(self.usage.values()), dict(self.objects), dict(self.charges))
 
@@ -169,7 +169,7 @@ class Stored:
 
     def charge(self, autoscaling: str, now: datetime) -> None:
         with transaction(self.engine) as session:
-            session.execute(update(Namespace).values(autoscaling=autoscaling))
+            session.execute(update(Binding).values(autoscaling=autoscaling))
             move(session, now)
 
     def charged(self) -> ResourceList:

@@ -14,7 +14,7 @@ from governance.quota.limits import Limit, move
 from governance.quota.model import AUTOSCALER, Declaration, name_key
 from governance.quota.observe import observe_list
 from governance.quota.plan import ObjectRef, Observation
-from governance.quota.tables import Breach, ChargeObject, Namespace
+from governance.quota.tables import Binding, Breach, ChargeObject
 from governance.quota.totals import differences
 from governance.quota.write import Refused, Reserved
 from governance.units import ResourceList
@@ -57,7 +57,7 @@ def up_to(maximum: int, target: str = "web") -> Declaration:
 
 def autoscaler(name: str = "scaler", target: str = "web") -> ObjectRef:
     one = ref(name, AUTOSCALER)
-    return ObjectRef(one.cluster, one.namespace, name, AUTOSCALER, one.uid, target=name_key(DEPLOYMENT, "ct", target))
+    return ObjectRef(one.scope, one.namespace, name, AUTOSCALER, one.uid, target=name_key(DEPLOYMENT, "ct", target))
 
 
 def parents(engine: Engine) -> dict[str, str | None]:
@@ -70,7 +70,7 @@ def parents(engine: Engine) -> dict[str, str | None]:
 
 def set_policy(engine: Engine, autoscaling: str) -> None:
     with transaction(engine) as session:
-        session.execute(update(Namespace).values(autoscaling=autoscaling))
+        session.execute(update(Binding).values(autoscaling=autoscaling))
         move(session, NOW)
 
 

@@ -275,7 +275,7 @@ def test_a_claim_is_a_sets_by_its_whole_name(engine: Engine, claim: str, named: 
 
 def test_a_set_of_another_namespace_or_cluster_names_nothing_here(engine: Engine) -> None:
     mri = replace(a_set(), namespace="mri")
-    elsewhere = replace(a_set(), cluster="annex")
+    elsewhere = replace(a_set(), scope="annex")
     see(engine, mri, 1, declares_set(1))
     see(engine, elsewhere, 1, declares_set(1))
     see(engine, a_claim("data-store-0"), 2, declares_claim())

@@ -17,7 +17,7 @@ from governance.identity.tables import Node
 from governance.quota.ledger import Reservation, reserve
 from governance.quota.model import ChargeState, Declaration, UsageRow, walk
 from governance.quota.plan import Plan, Proposal
-from governance.quota.tables import Charge, Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Charge, Scope, Usage
 from governance.quota.write import Refused, Reserved, charge_row, table_of
 from governance.units import EMPTY, ResourceList
 from tests.quota.hospital import NOW
@@ -76,9 +76,9 @@ def chain(engine: Engine) -> list[UUID]:
             session.add(node)
             session.flush()
             made.append(node.id)
-        session.add(Cluster(name="ward", mode="enforce"))
+        session.add(Scope(name="ward", mode="enforce"))
         session.flush()
-        session.add(Namespace(cluster="ward", name="ct", project_id=made[-1], path=[]))
+        session.add(Binding(scope="ward", name="ct", project_id=made[-1], path=[]))
     return made
 
 
@@ -87,7 +87,7 @@ def stage(engine: Engine, case: Case, path: tuple[str, ...]) -> Proposal:
     charge = ChargeState(new_id(), "core/pods", "ct/one", "uid-1", UUID(path[0]), path, level=case.before)
     usage, charges = table_of(Usage), table_of(Charge)
     with transaction(engine) as session:
-        session.get_one(Namespace, ("ward", "ct")).path = list(path)
+        session.get_one(Binding, ("ward", "ct")).path = list(path)
         session.flush()
         connection = session.connection()
         connection.execute(delete(charges))

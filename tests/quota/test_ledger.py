@@ -20,7 +20,7 @@ from governance.quota.limits import Limit, end_allowances, move
 from governance.quota.model import AllowanceState
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
 from governance.quota.plan import ObjectRef, Observation, Settled
-from governance.quota.tables import Breach, Cluster, Namespace, Usage
+from governance.quota.tables import Binding, Breach, Scope, Usage
 from governance.quota.totals import Difference, differences, rebuild
 from governance.quota.write import Moved, Refused, Reserved
 from tests.quota.hospital import (
@@ -105,7 +105,7 @@ def test_a_plan_made_from_rows_that_moved_is_not_written(engine: Engine) -> None
 def test_a_namespace_that_another_project_pays_for_meanwhile_is_read_again(engine: Engine, hospital: Hospital) -> None:
     proposal = proposed(engine, ref("web"), declares(1))
     with transaction(engine) as session:
-        row = session.get_one(Namespace, ("ward", "ct"))
+        row = session.get_one(Binding, ("ward", "ct"))
         row.project_id, row.path = hospital.mri, [str(hospital.mri), str(hospital.radiology), str(hospital.root)]
     assert isinstance(reserve(engine, Reservation(proposal, now=NOW)), Moved)
     assert sum(used(engine).values()) == 0
@@ -135,12 +135,12 @@ def test_what_stands_beside_is_written_with_it_or_not_at_all(engine: Engine, hos
 
 
 def test_an_update_that_finds_no_row_stops_the_whole_reservation(engine: Engine) -> None:
-    nobody = update(Cluster).where(col(Cluster.name) == "no such cluster").values(mode="warn")
+    nobody = update(Scope).where(col(Scope.name) == "no such cluster").values(mode="warn")
     assert isinstance(
         reserve(engine, Reservation(proposed(engine, ref("a"), declares(1)), now=NOW, extra=(nobody,))), Moved
     )
     assert states(engine) == {}
-    one = update(Cluster).where(col(Cluster.name) == "ward").values(mode="warn")
+    one = update(Scope).where(col(Scope.name) == "ward").values(mode="warn")
     assert isinstance(
         reserve(engine, Reservation(proposed(engine, ref("a"), declares(1)), now=NOW, extra=(one,))), Reserved
     )
@@ -292,7 +292,7 @@ def test_a_late_event_does_not_bring_back_what_was_deleted(engine: Engine) -> No
 
 def test_a_writer_whose_lease_is_over_writes_nothing(engine: Engine) -> None:
     with transaction(engine) as session:
-        session.get_one(Cluster, "ward").writer_epoch = 4
+        session.get_one(Scope, "ward").writer_epoch = 4
     with pytest.raises(Fenced):
         observe(engine, Observation(ref("web"), "1", declares(3)), now=NOW, writer=Writer(3))
     observe(engine, Observation(ref("web"), "1", declares(3)), now=NOW, writer=Writer(4))
@@ -306,7 +306,7 @@ def test_a_reorganisation_takes_the_charges_along(engine: Engine, hospital: Hosp
     with transaction(engine) as session:
         session.get_one(Node, hospital.ct).parent_id = hospital.surgery
         path = [str(hospital.ct), str(hospital.surgery), str(hospital.root)]
-        session.get_one(Namespace, ("ward", "ct")).path = path
+        session.get_one(Binding, ("ward", "ct")).path = path
         session.flush()
         assert move(session, NOW) == 1
     assert used(engine) == {"ct": 3000, "mri": 1000, "surgery": 3000, "radiology": 1000, "hospital": 4000}
@@ -333,7 +333,7 @@ def test_what_exists_in_a_namespace_without_a_project_is_charged_once_it_has_one
     assert sum(used(engine).values()) == 0
     with transaction(engine) as session:
         path = [str(hospital.mri), str(hospital.radiology), str(hospital.root)]
-        session.add(Namespace(cluster="ward", name="lab", project_id=hospital.mri, path=path))
+        session.add(Binding(scope="ward", name="lab", project_id=hospital.mri, path=path))
         session.flush()
         assert move(session, NOW) == 1
     assert used(engine) == {"mri": 2000, "radiology": 2000, "hospital": 2000}
@@ -350,7 +350,7 @@ def test_an_audit_finds_a_total_that_is_wrong_and_a_rebuild_mends_it(engine: Eng
         rebuild(session, "ward", NOW)
     assert is_sound(engine)
     with reading(engine) as session:
-        cluster = session.get_one(Cluster, "ward")
+        cluster = session.get_one(Scope, "ward")
     assert (cluster.epoch, cluster.mode, cluster.relisted_at) == (2, "observe", None)
 
 
@@ -375,7 +375,7 @@ def test_a_writer_of_the_former_epoch_does_not_end_the_time_of_observing(engine:
         rebuild(session, "ward", NOW)
     assert not relisted(engine, "ward", before)
     with reading(engine) as session:
-        assert session.get_one(Cluster, "ward").mode == "observe"
+        assert session.get_one(Scope, "ward").mode == "observe"
     after = acquire(engine, "ward", "worker-1", 60)
     assert after is not None
     assert relisted(engine, "ward", after)

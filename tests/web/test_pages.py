@@ -20,7 +20,7 @@ from governance.http.permissions import undeclared_routes
 from governance.identity.people import person_by_name, principal_of
 from governance.notify.tables import OutboxMessage
 from governance.operations import switch
-from governance.quota.tables import Cluster
+from governance.quota.tables import Scope
 from governance.settings import Database, Settings
 from governance.web.mount import mount_pages
 from tests.web.live import Live, in_a_week, token_of
@@ -97,7 +97,7 @@ def test_home_says_which_cluster_denies_nothing_until_when_by_whom_and_why(site:
     assert f"{sato.display_name}: The <archive> moves." in said
     assert "denies nothing" not in words(site.as_person("adeyemi").get("/").text), "nothing of hers runs there"
     with transaction(site.engine) as session:
-        session.get_one(Cluster, "burst-cloud-1").warn_until = clock.now()
+        session.get_one(Scope, "burst-cloud-1").warn_until = clock.now()
     assert "denies nothing" not in words(site.as_person("okafor").get("/").text)
 
 
@@ -356,7 +356,7 @@ def test_the_demos_pages_are_not_there_in_production() -> None:
 
 def test_home_says_which_cluster_only_observes(site: Live) -> None:
     with transaction(site.engine) as session:
-        session.get_one(Cluster, "burst-cloud-1").mode = "observe"
+        session.get_one(Scope, "burst-cloud-1").mode = "observe"
     assert "burst-cloud-1 only observes as yet." in words(site.as_person("okafor").get("/").text)
     assert "only observes" not in words(site.as_person("adeyemi").get("/").text), "nothing of hers runs there"
 

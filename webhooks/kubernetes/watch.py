@@ -258,7 +258,7 @@ def _observation(follower: Follower, kind: str, source: dict[str, Any], *, delet
         before = _last_known(follower, meta["uid"]) if is_unseen(kind, source) else None
         declaration = declaration_of(kind, source, follower.around.current(), before=before)
     except BadInput as error:
-        _log.error("an object cannot be charged", cluster=ref.cluster, kind=kind, name=ref.native_id, reason=str(error))
+        _log.error("an object cannot be charged", cluster=ref.scope, kind=kind, name=ref.native_id, reason=str(error))
         return None
     if declaration is None:
         return None
@@ -273,7 +273,7 @@ def _last_known(follower: Follower, uid: str) -> Declaration | None:
     objects = table_of(ChargeObject).c
     with reading(follower.engine) as session:
         row = session.connection().execute(
-            select(table_of(ChargeObject)).where(objects.cluster == follower.cluster, objects.uid == uid)
+            select(table_of(ChargeObject)).where(objects.scope == follower.cluster, objects.uid == uid)
         )
         found = row.mappings().one_or_none()
     return object_state(dict(found)).last_known() if found is not None else None

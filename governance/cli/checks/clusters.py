@@ -20,7 +20,7 @@ from governance.cli.checks.model import Check, broken, ok, warning, wrong
 from governance.db.session import reading
 from governance.errors import GovernanceError
 from governance.operations.clusters import Standing, standings
-from governance.quota.tables import Namespace
+from governance.quota.tables import Binding
 from governance.settings import Settings, Webhook
 from webhooks.kubernetes.cluster import Api
 from webhooks.kubernetes.install import Installation, manifests, review_path
@@ -63,7 +63,7 @@ _APPLY = "Add the manifest and run: governance apply; or take the cluster out of
 def _bound(session: Session) -> dict[str, set[str]]:
     """The namespaces that a project pays for, by cluster."""
     found: dict[str, set[str]] = defaultdict(set)
-    rows = select(col(Namespace.cluster), col(Namespace.name)).where(col(Namespace.project_id).is_not(None))
+    rows = select(col(Binding.scope), col(Binding.name)).where(col(Binding.project_id).is_not(None))
     for cluster, name in session.execute(rows):
         found[cluster].add(name)
     return found

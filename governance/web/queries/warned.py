@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from governance.identity.model import Permission
 from governance.operations.clusters import warned_of
-from governance.quota.tables import Cluster, Namespace
+from governance.quota.tables import Binding, Scope
 from governance.web.reader import Nodes, Reader
 from governance.web.views.parts import Warned
 
@@ -27,8 +27,8 @@ def observed(session: Session, nodes: Nodes, reader: Reader) -> tuple[str, ...]:
     return tuple(row.name for row in _here(session, nodes, reader, "observe"))
 
 
-def _here(session: Session, nodes: Nodes, reader: Reader, mode: str) -> Sequence[Cluster]:
+def _here(session: Session, nodes: Nodes, reader: Reader, mode: str) -> Sequence[Scope]:
     visible = nodes.visible(reader.principal, Permission.QUOTA_READ)
-    here = select(Namespace.cluster).where(col(Namespace.project_id).in_(visible))
-    clusters = select(Cluster).where(Cluster.mode == mode, col(Cluster.name).in_(here))
-    return session.exec(clusters.order_by(Cluster.name)).all()
+    here = select(Binding.scope).where(col(Binding.project_id).in_(visible))
+    clusters = select(Scope).where(Scope.mode == mode, col(Scope.name).in_(here))
+    return session.exec(clusters.order_by(Scope.name)).all()

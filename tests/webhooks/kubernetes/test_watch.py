@@ -23,7 +23,7 @@ from governance.identity.people import person_by_name, principal_of
 from governance.operations.clusters import standing
 from governance.operations.rebuild import rebuild
 from governance.quota.model import AUTOSCALER, CLAIM, STATEFUL_SET
-from governance.quota.tables import Cluster, Namespace
+from governance.quota.tables import Binding, Scope
 from governance.quota.totals import differences
 from tests.admission.conftest import CLUSTER, GPU, Hospital, approve, create, hospital, policy, scale
 from tests.parts.process import wait_until
@@ -84,13 +84,13 @@ def tell(cluster: RecordedCluster, request: Request, version: int, replicas: int
 
 def relisted(hospital: Hospital) -> bool:
     with reading(hospital.engine) as session:
-        return session.get_one(Cluster, CLUSTER).relisted_at is not None
+        return session.get_one(Scope, CLUSTER).relisted_at is not None
 
 
 def forget(hospital: Hospital) -> None:
     """That the cluster was ever listed, so that a test sees the next time."""
     with transaction(hospital.engine) as session:
-        session.get_one(Cluster, CLUSTER).relisted_at = None
+        session.get_one(Scope, CLUSTER).relisted_at = None
 
 
 def settled(hospital: Hospital) -> list[tuple[str, Any]]:
@@ -132,7 +132,7 @@ def scaler(version: int, maximum: int, name: str = "ct-train") -> Json:
 
 def test_an_autoscaler_is_followed_from_its_list_until_it_is_deleted(hospital: Hospital) -> None:
     with transaction(hospital.engine) as session:
-        session.execute(update(Namespace).values(autoscaling="maximum"))
+        session.execute(update(Binding).values(autoscaling="maximum"))
     cluster = RecordedCluster()
     tell(cluster, wanted(2), 1, 2)
 
@@ -211,7 +211,7 @@ def test_nothing_is_charged_before_everything_is_known_that_it_depends_on(hospit
     tell(cluster, wanted(2), 1, 2)
     with following(hospital, cluster), reading(hospital.engine) as session:
         wait_until(lambda: cluster.refused > 1, "the nodes are asked for again")
-        assert session.get_one(Cluster, CLUSTER).writer_epoch == 0
+        assert session.get_one(Scope, CLUSTER).writer_epoch == 0
         cluster.open = True
         wait_until(lambda: relisted(hospital), "everything is charged")
     assert hospital.used("radiology", GPU) == 2
