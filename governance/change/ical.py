@@ -5,7 +5,7 @@ at 06:00 also when the clocks change in between. (RFC 5545, section 3.8.5.3, wou
 occurrence, which is an hour off what people see in their calendar.) The days of a DURATION are counted on the wall
 clock, the rest exactly (section 3.3.6).
 
-`recurring-ical-events` is not used: it holds python-dateutil below version 3.
+Written here because of these ends: a library of recurrences gives every occurrence the length of the first.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from typing import Any
 from governance.quota.model import AUTOSCALER, CLAIM, STATEFUL_SET, Declaration, name_key
 from governance.units import EMPTY, ResourceList, sum_of
 from webhooks.kubernetes.kinds import Scalable, count_name, kind_of_manifest
-from webhooks.kubernetes.read import Object, at, flag, items, optional_whole, scaled, section, text, whole
 from webhooks.kubernetes.selectors import matching_nodes
 from webhooks.kubernetes.surroundings import Surroundings
 from webhooks.kubernetes.template import (
@@ -38,6 +37,7 @@ from webhooks.kubernetes.template import (
     unit_of,
 )
 from webhooks.kubernetes.usage import claim_usage, device_usage, pod_usage, service_usage
+from webhooks.read import Object, at, flag, items, optional_whole, scaled, section, text, whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Source: k8s.io/api `admission/v1/types.go`; what the API server makes of an answ
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +14,16 @@ from typing import Any, Literal, cast
 
 import orjson
 
-from governance.errors import BadInput, GovernanceError, Malformed, TooLarge
+from governance.errors import BadInput, GovernanceError, TooLarge
 from webhooks.kubernetes.kinds import kind_of
-from webhooks.kubernetes.read import Object, at, flag, section, text
+from webhooks.read import Object, at, flag, section, text
+from webhooks.strict_json import load
 
 API_VERSION = "admission.k8s.io/v1"
 DEPTH_MAX = 64  # no governed kind comes near it
 MESSAGE_CHARACTERS_MAX = 2048
 WARNING_CHARACTERS_MAX = 256  # the API server cuts to this once all of them together are too long
 WARNINGS_CHARACTERS_MAX = 4096
-_TOO_DEEP = f"The review is nested deeper than {DEPTH_MAX} levels."
 _UID_CHARACTERS_MAX = 128
 _NAME_CHARACTERS_MAX = 253 + 64  # longer names cannot be stored
 _UID_FIRST = re.compile(rb'"request"\s*:\s*\{\s*"uid"\s*:\s*"([\x20\x21\x23-\x5b\x5d-\x7e]{1,128})"')
@@ -76,7 +75,7 @@ def parse(body: bytes, *, body_bytes_max: int) -> Review | Unreadable:
             _uid_at_start(body), TooLarge(f"The review is longer than {body_bytes_max} bytes.", remedy=remedy)
         )
     try:
-        document = _load(body)
+        document = load(body, "review", DEPTH_MAX)
     except BadInput as error:
         return Unreadable(_uid_at_start(body), error)
     uid = _uid_in(document)
@@ -152,45 +151,6 @@ def _fit(warnings: Sequence[str]) -> list[str]:
 
 def _cut(line: str, characters_max: int) -> str:
     return line if len(line) <= characters_max else line[: characters_max - 1] + "…"
-
-
-def _load(body: bytes) -> Object:
-    try:
-        document = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        raise Malformed("The review is not UTF-8.") from None
-    except RecursionError:
-        raise Malformed(_TOO_DEEP) from None
-    except json.JSONDecodeError as error:
-        raise Malformed(f"The review is not JSON: {error.msg} at character {error.pos}.") from None
-    if not isinstance(document, dict):
-        raise Malformed("The review is not a JSON object.")
-    if _is_deeper(document, DEPTH_MAX):
-        raise Malformed(_TOO_DEEP)
-    return document
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise Malformed("The member stands twice in one object.", field=twice[:_UID_CHARACTERS_MAX])
-    return members
-
-
-def _no_constant(name: str) -> None:
-    raise Malformed(f"{name} is no JSON.")
-
-
-def _is_deeper(document: Object, levels: int) -> bool:
-    level: list[Any] = [document]
-    for _ in range(levels):
-        members = (one.values() if type(one) is dict else one for one in level)
-        level = [one for each in members for one in each if type(one) is dict or type(one) is list]
-        if not level:
-            return False
-    return True
 
 
 def _uid_at_start(body: bytes) -> str:

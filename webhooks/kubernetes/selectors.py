@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from webhooks.kubernetes.read import Object, at, flag, items, section, text
+from webhooks.read import Object, at, flag, items, section, text
 
 _DAEMON_TOLERATIONS = (
     {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from webhooks.kubernetes.kinds import Scalable
-from webhooks.kubernetes.read import Object
+from webhooks.read import Object
 
 _NONE: Mapping[str, Object] = {}
 

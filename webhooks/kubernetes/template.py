@@ -13,7 +13,6 @@ from typing import Any
 
 from governance.admission.digest import canonical_json
 from governance.units import ResourceList, sum_of
-from webhooks.kubernetes.read import Object, Quantities, at, flag, items, quantities, section, text
 from webhooks.kubernetes.surroundings import Surroundings
 from webhooks.kubernetes.usage import (
     claim_usage,
@@ -23,6 +22,7 @@ from webhooks.kubernetes.usage import (
     is_pod_level,
     pod_usage,
 )
+from webhooks.read import Object, Quantities, at, flag, items, quantities, section, text
 
 _PLACEMENT = ("nodeSelector", "nodeName", "runtimeClassName", "topologySpreadConstraints")
 _SHARED_WITH_HOST = ("hostNetwork", "hostPID", "hostIPC")

@@ -16,10 +16,10 @@ from governance.quota.model import Declaration
 from webhooks.kubernetes.controllers import is_service_account, is_workload_controller
 from webhooks.kubernetes.footprint import Wish, pod_template_of, unknown_of, wish_of
 from webhooks.kubernetes.kinds import kind_of_manifest
-from webhooks.kubernetes.read import Object, flag, items, section, text, whole
 from webhooks.kubernetes.review import Review
 from webhooks.kubernetes.selectors import selects
 from webhooks.kubernetes.surroundings import Surroundings
+from webhooks.read import Object, flag, items, section, text, whole
 
 # Labels by which controllers tell their own pods; a selector holds them beside the user's own.
 _IDENTITY = ("pod-template-hash", "controller-revision-hash", "batch.kubernetes.io/controller-uid", "controller-uid")

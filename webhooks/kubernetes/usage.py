@@ -14,7 +14,7 @@ from decimal import Context, Decimal
 
 from governance.errors import BadInput
 from governance.units import ResourceList, in_units
-from webhooks.kubernetes.read import Object, Quantities, at, flag, items, optional_whole, quantities, section, text
+from webhooks.read import Object, Quantities, at, flag, items, optional_whole, quantities, section, text
 
 DEVICES_ALL = 32  # resource/v1 AllocationResultsMaxSize: what `allocationMode: All` may take at most
 _DEVICE_CLASS = "deviceclass.resource.kubernetes.io/"
