@@ -14,22 +14,31 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import JSON, Connection, text
 from sqlmodel.sql.sqltypes import AutoString
 
+import billing
 import governance
+import webhooks
 from alembic import context
 from governance.db.base import metadata
 from governance.db.session import make_engine
 from governance.db.types import UtcDateTime
 from governance.settings import load
 
-ROOMS = tuple(sorted(one.name for one in iter_modules(governance.__path__) if one.ispkg))
+ROOMS = tuple(
+    sorted(
+        one.name
+        for package in (governance, webhooks, billing)
+        for one in iter_modules(package.__path__, f"{package.__name__}.")
+        if one.ispkg
+    )
+)
 _LOCK = 7_302_417  # any number that no other program uses on this database
 
 
 def load_tables() -> None:
     """Hang every room's tables on the metadata."""
     for room in ROOMS:
-        if find_spec(f"governance.{room}.tables"):
-            import_module(f"governance.{room}.tables")
+        if find_spec(f"{room}.tables"):
+            import_module(f"{room}.tables")
 
 
 def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:  # noqa: ANN401  (alembic's signature)

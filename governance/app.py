@@ -16,6 +16,7 @@ from governance.http.ground import mount_ground
 from governance.http.permissions import public, refuse_undeclared
 from governance.policy.factory import health
 from governance.web.mount import mount_pages
+from webhooks.cloud import routes as cloud
 from webhooks.kubernetes import routes as kubernetes
 
 HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
@@ -37,7 +38,7 @@ def web_app(parts: Parts) -> FastAPI:
     )
     mount_ground(app, parts.engine, parts.settings)
     app.state.policy = parts.policy
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
+    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, cloud)
     app.include_router(api(*(room.router for room in rooms)))
     mount_pages(app, parts.settings, lambda: parts.policy.rules)
     _add_health(app, parts)

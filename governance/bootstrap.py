@@ -7,17 +7,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-import governance.admission.tables
-import governance.audit.tables
-import governance.change.tables
-import governance.configuration.tables
-import governance.db.tables
-import governance.identity.tables
-import governance.notify.tables
-import governance.quota.tables  # noqa: F401  (every table hangs on the one metadata)
+import webhooks.cloud.tables  # noqa: F401  (every table hangs on the one metadata)
 from governance import clock
 from governance.admission.judge import Admission
 from governance.admission.model import Request
+from governance.clock import Clock
 from governance.db.base import metadata as metadata
 from governance.db.session import make_engine
 from governance.errors import BadInput, ClusterUnavailable
@@ -28,6 +22,8 @@ from governance.policy.factory import make_policy_engine
 from governance.policy.model import PolicyEngine
 from governance.quota.model import Declaration
 from governance.settings import Settings
+from webhooks.cloud.handle import Handling
+from webhooks.cloud.machines import from_file, shipped
 from webhooks.kubernetes.around import Around
 from webhooks.kubernetes.cluster import Api, connect
 from webhooks.kubernetes.live import live_declaration
@@ -54,8 +50,11 @@ class Parts:
 
     def door(self) -> Door:
         """The Kubernetes door."""
-        admission = Admission(self.engine, self.policy, self.settings.web.public_url, self.read_live)
-        return Door(admission, self.surroundings, self.settings.webhook.body_bytes_max)
+        return Door(self.admission(), self.surroundings, self.settings.webhook.body_bytes_max)
+
+    def admission(self) -> Admission:
+        """What admissions need, by whatever door."""
+        return Admission(self.engine, self.policy, self.settings.web.public_url, self.read_live)
 
     def surroundings(self, cluster: str) -> Surroundings:
         """What surrounds the objects of a cluster. One that cannot be read has no limit ranges and the like, as far as
@@ -95,6 +94,12 @@ def keep_surroundings(parts: Parts, stop: threading.Event) -> None:
     """Follow what surrounds the objects of every cluster that can be read."""
     for watched in parts.clusters.values():
         watched.around.keep(watched.api, stop)
+
+
+def handling_of(parts: Parts, now: Clock) -> Handling:
+    """What the handling of cloud events needs. Raises BadInput for a file of machine types that cannot be read."""
+    own = parts.settings.cloud.aws_machines
+    return Handling(parts.admission(), {"aws": from_file(own) if own else shipped("aws")}, now)
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:

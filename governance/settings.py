@@ -166,6 +166,19 @@ class Outbound(_Group):
     """Each message is signed with it (HMAC-SHA256)."""
 
 
+class Cloud(_Group):
+    """Events of AWS and Azure; see aws.md."""
+
+    aws_queues: tuple[str, ...] = ()
+    """URLs of SQS queues from which the worker takes events; credentials as boto3 finds them."""
+    aws_machines: Path | None = None
+    """A file of instance types that `governance cloud machine-types aws` wrote, instead of the one of this version."""
+    event_days_max: int = Field(default=7, ge=1, le=30)
+    """An older event is refused, for it cannot be told from a replay; what exists is found by the inventory."""
+    wait_hours_max: int = Field(default=24, ge=1)
+    """How long an event may wait for what it needs: an account that is described, a launch that it ends."""
+
+
 class Audit(_Group):
     """How the audit log is sealed; see audit.md."""
 
@@ -200,6 +213,7 @@ class Settings(BaseSettings):
     oidc: Oidc = Oidc()
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
+    cloud: Cloud = Cloud()
     audit: Audit = Audit()
     operations: Operations = Operations()
     clusters: dict[str, str] = {}

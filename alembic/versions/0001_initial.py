@@ -51,26 +51,37 @@ def upgrade() -> None:
     with op.batch_alter_table('audit_segment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_audit_segment_shipped_at'), ['shipped_at'], unique=False)
 
-    op.create_table('scope',
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('kind', sa.String(), nullable=False),
-    sa.Column('mode', sa.String(), nullable=False),
-    sa.Column('warn_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
-    sa.Column('warn_by', sa.String(), nullable=False),
-    sa.Column('warn_reason', sa.String(), nullable=False),
-    sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('epoch', sa.Integer(), nullable=False),
-    sa.Column('writer', sa.String(), nullable=True),
-    sa.Column('writer_epoch', sa.Integer(), nullable=False),
-    sa.Column('writer_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
-    sa.Column('relisted_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
-    sa.PrimaryKeyConstraint('name', name=op.f('pk_scope'))
-    )
     op.create_table('counter',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('value', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_counter'))
     )
+    op.create_table('inbox_event',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('event_id', sa.String(), nullable=False),
+    sa.Column('operation', sa.String(), nullable=True),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('provider', sa.String(), nullable=False),
+    sa.Column('scope', sa.String(), nullable=False),
+    sa.Column('region', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('received_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('way', sa.String(), nullable=False),
+    sa.Column('data', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('next_attempt_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('handled_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('outcome', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_inbox_event')),
+    sa.UniqueConstraint('event_id', 'source', name=op.f('uq_inbox_event_event_id_source')),
+    sa.UniqueConstraint('operation', name=op.f('uq_inbox_event_operation'))
+    )
+    with op.batch_alter_table('inbox_event', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_inbox_event_next_attempt_at'), ['next_attempt_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_inbox_event_received_at'), ['received_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_inbox_event_scope'), ['scope'], unique=False)
+
     op.create_table('outbox_message',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
@@ -97,6 +108,21 @@ def upgrade() -> None:
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_person')),
     sa.UniqueConstraint('name', name=op.f('uq_person_name'))
+    )
+    op.create_table('scope',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('mode', sa.String(), nullable=False),
+    sa.Column('warn_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('warn_by', sa.String(), nullable=False),
+    sa.Column('warn_reason', sa.String(), nullable=False),
+    sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('writer', sa.String(), nullable=True),
+    sa.Column('writer_epoch', sa.Integer(), nullable=False),
+    sa.Column('writer_until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('relisted_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_scope'))
     )
     op.create_table('spent_id_token',
     sa.Column('token_hash', sa.String(), nullable=False),
@@ -210,6 +236,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('approval_rule', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_approval_rule_node_id'), ['node_id'], unique=False)
+
+    op.create_table('binding',
+    sa.Column('scope', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('project_id', sa.Uuid(), nullable=True),
+    sa.Column('exempt', sa.Boolean(), nullable=False),
+    sa.Column('path', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('autoscaling', sa.String(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_binding_project_id_node')),
+    sa.ForeignKeyConstraint(['scope'], ['scope.name'], name=op.f('fk_binding_scope_scope')),
+    sa.PrimaryKeyConstraint('scope', 'name', name=op.f('pk_binding'))
+    )
+    with op.batch_alter_table('binding', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_binding_project_id'), ['project_id'], unique=False)
 
     op.create_table('change_request',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -364,22 +406,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_freeze_calendar_expanded_until'), ['expanded_until'], unique=False)
         batch_op.create_index(batch_op.f('ix_freeze_calendar_node_id'), ['node_id'], unique=False)
 
-    op.create_table('binding',
-    sa.Column('scope', sa.String(), nullable=False),
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('labels', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('project_id', sa.Uuid(), nullable=True),
-    sa.Column('exempt', sa.Boolean(), nullable=False),
-    sa.Column('path', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('autoscaling', sa.String(), nullable=False),
-    sa.Column('revision', sa.Integer(), nullable=False),
-    sa.ForeignKeyConstraint(['scope'], ['scope.name'], name=op.f('fk_binding_scope_scope')),
-    sa.ForeignKeyConstraint(['project_id'], ['node.id'], name=op.f('fk_binding_project_id_node')),
-    sa.PrimaryKeyConstraint('scope', 'name', name=op.f('pk_binding'))
-    )
-    with op.batch_alter_table('binding', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_binding_project_id'), ['project_id'], unique=False)
-
     op.create_table('role_binding',
     sa.Column('person_id', sa.Uuid(), nullable=False),
     sa.Column('role', sa.String(), nullable=False),
@@ -494,9 +520,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_charge_object_charge_id', ['charge_id', 'deadline'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_deadline'), ['deadline'], unique=False)
         batch_op.create_index('ix_charge_object_gone', ['seen_at'], unique=False, postgresql_where=sa.text('gone'), sqlite_where=sa.text('gone = 1'))
+        batch_op.create_index('ix_charge_object_name_key', ['name_key'], unique=False, sqlite_where=sa.text('name_key IS NOT NULL'), postgresql_where=sa.text('name_key IS NOT NULL'))
         batch_op.create_index(batch_op.f('ix_charge_object_owner_uid'), ['owner_uid'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_object_parent_uid'), ['parent_uid'], unique=False)
-        batch_op.create_index('ix_charge_object_name_key', ['name_key'], unique=False, postgresql_where=sa.text('name_key IS NOT NULL'), sqlite_where=sa.text('name_key IS NOT NULL'))
+
+    op.create_table('charge_resource',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('charge_id', sa.Uuid(), nullable=False),
+    sa.Column('provider', sa.String(), nullable=False),
+    sa.Column('account', sa.String(), nullable=False),
+    sa.Column('resource_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('machine', sa.String(), nullable=False),
+    sa.Column('valid_from', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('valid_to', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_charge_resource_charge_id_charge')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_charge_resource')),
+    sa.UniqueConstraint('charge_id', 'resource_id', 'role', name=op.f('uq_charge_resource_charge_id_resource_id_role'))
+    )
+    with op.batch_alter_table('charge_resource', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_charge_resource_resource_id'), ['resource_id', 'provider'], unique=False)
 
     op.create_table('review',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -522,10 +565,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_review_change_id'))
 
     op.drop_table('review')
+    with op.batch_alter_table('charge_resource', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_charge_resource_resource_id'))
+
+    op.drop_table('charge_resource')
     with op.batch_alter_table('charge_object', schema=None) as batch_op:
-        batch_op.drop_index('ix_charge_object_name_key', postgresql_where=sa.text('name_key IS NOT NULL'), sqlite_where=sa.text('name_key IS NOT NULL'))
         batch_op.drop_index(batch_op.f('ix_charge_object_parent_uid'))
         batch_op.drop_index(batch_op.f('ix_charge_object_owner_uid'))
+        batch_op.drop_index('ix_charge_object_name_key', sqlite_where=sa.text('name_key IS NOT NULL'), postgresql_where=sa.text('name_key IS NOT NULL'))
+        batch_op.drop_index('ix_charge_object_gone', postgresql_where=sa.text('gone'), sqlite_where=sa.text('gone = 1'))
         batch_op.drop_index(batch_op.f('ix_charge_object_deadline'))
         batch_op.drop_index('ix_charge_object_charge_id')
 
@@ -548,10 +596,6 @@ def downgrade() -> None:
     op.drop_table('allowance')
     op.drop_table('usage')
     op.drop_table('role_binding')
-    with op.batch_alter_table('binding', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_binding_project_id'))
-
-    op.drop_table('binding')
     with op.batch_alter_table('freeze_calendar', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_freeze_calendar_node_id'))
         batch_op.drop_index(batch_op.f('ix_freeze_calendar_expanded_until'))
@@ -591,6 +635,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_change_request_decision_id'))
 
     op.drop_table('change_request')
+    with op.batch_alter_table('binding', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_binding_project_id'))
+
+    op.drop_table('binding')
     with op.batch_alter_table('approval_rule', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_approval_rule_node_id'))
 
@@ -623,13 +671,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_spent_id_token_expires_at'))
 
     op.drop_table('spent_id_token')
+    op.drop_table('scope')
     op.drop_table('person')
     with op.batch_alter_table('outbox_message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_outbox_message_next_attempt_at'))
 
     op.drop_table('outbox_message')
+    with op.batch_alter_table('inbox_event', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_inbox_event_scope'))
+        batch_op.drop_index(batch_op.f('ix_inbox_event_received_at'))
+        batch_op.drop_index(batch_op.f('ix_inbox_event_next_attempt_at'))
+
+    op.drop_table('inbox_event')
     op.drop_table('counter')
-    op.drop_table('scope')
     with op.batch_alter_table('audit_segment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_audit_segment_shipped_at'))
 

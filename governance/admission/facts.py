@@ -42,7 +42,7 @@ _FACTS = together.together(
             among(col(Node.id), keys_in(_PATH))
         ),
         "person": select(col(PersonIdentity.person_id)).where(
-            col(PersonIdentity.provider) == "kubernetes", col(PersonIdentity.subject) == bindparam("actor")
+            col(PersonIdentity.provider) == bindparam("provider"), col(PersonIdentity.subject) == bindparam("actor")
         ),
         "revision": select(col(Counter.value)).where(col(Counter.name) == "config_revision"),
         "replay": select(col(DecisionRow.id), col(DecisionRow.digest), col(DecisionRow.charge_id)).where(
@@ -114,6 +114,7 @@ def read_in(session: Session, request: Request) -> Facts:
 def _parameters(request: Request) -> dict[str, str]:
     return {
         **facts_parameters(ref_of(request)),
+        "provider": request.provider,
         "actor": request.actor,
         "request_uid": request.uid,
         "target": target_of(request),

@@ -196,11 +196,16 @@ def _before_policy(course: Course, facts: Facts) -> Decision | None:
     """What needs no policy: an unknown cluster, a namespace that is exempt or bound to nothing, an exact replay."""
     request, decision_id, known = course.request, course.decision_id, facts.known
     if known.scope is None:
+        if request.door == "cloud":
+            return refuse(decision_id, "account-unknown", account=request.scope)
         return refuse(decision_id, "cluster-unknown", cluster=request.scope)
     if known.binding is not None and known.binding.exempt:
         return Decision(id=decision_id, outcome="allow")
     if known.binding is None or not known.binding.path:
-        unbound = refuse(decision_id, "namespace-unbound", cluster=request.scope, namespace=request.namespace)
+        if request.door == "cloud":
+            unbound = refuse(decision_id, "account-unbound", account=request.scope)
+        else:
+            unbound = refuse(decision_id, "namespace-unbound", cluster=request.scope, namespace=request.namespace)
         return unbound if enforced(facts) else _as_warning(unbound)
     if facts.replay is not None:
         return Decision(id=facts.replay["id"], outcome="allow", charge_id=facts.replay["charge_id"])

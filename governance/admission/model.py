@@ -34,6 +34,7 @@ class Request:
     """
 
     door: Literal["kubernetes", "cloud", "pipeline"]
+    provider: Literal["kubernetes", "aws", "azure"]  # who calls people, accounts and kinds as this request does
     scope: str  # the cluster, account or subscription
     uid: str  # of the review: answers exact replays only, never an idempotency key
     actor: str

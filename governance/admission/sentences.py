@@ -50,6 +50,14 @@ _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
         f"cluster {values['cluster']} is not in the configuration; "
         "a platform engineer can add it with a Cluster manifest"
     ),
+    "account-unbound": lambda values: (
+        f"what is in account {values['account']} is bound to no project; "
+        "a platform engineer can bind it with a CloudBinding"
+    ),
+    "account-unknown": lambda values: (
+        f"account {values['account']} is not in the configuration; "
+        "a platform engineer can add it with an AwsAccount or AzureSubscription manifest"
+    ),
     "workload-unknown": lambda values: (
         f"what {values['kind']} {values['name']} takes is not known ({values['reason']}), so it is not admitted; "
         "repeat the request in a minute"

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from governance.audit.log import record
@@ -25,6 +24,7 @@ from governance.change.model import (
 )
 from governance.change.tables import ChangeRequest
 from governance.change.telling import tell
+from governance.db.insert import insert_into
 from governance.db.tables import Counter
 from governance.errors import BadInput, NotFound
 from governance.identity.tables import Node, Person
@@ -102,8 +102,7 @@ def check_words(reason: str, reference: str) -> tuple[str, str]:
 
 def lock_numbers(session: Session) -> None:
     """Take the lock under which changes are numbered and made, until the transaction ends."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.exec(insert(Counter).values(name=_COUNTER, value=0).on_conflict_do_nothing())
+    session.exec(insert_into(session, Counter).values(name=_COUNTER, value=0).on_conflict_do_nothing())
     session.exec(select(Counter.value).where(Counter.name == _COUNTER).with_for_update()).one()
 
 

@@ -1,7 +1,7 @@
 """`governance worker`: what happens between requests. Safe in several copies.
 
-Follows the clusters for the ledger, delivers the outbox, seals the audit log, lets rights expire, and forgets objects
-that are long gone.
+Follows the clusters for the ledger, handles what clouds told, delivers the outbox, seals the audit log, lets rights
+expire, and forgets objects that are long gone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ import structlog
 from governance import logs
 from governance.audit.keys import load_key
 from governance.audit.seal import seal_and_ship
-from governance.bootstrap import Parts, build, channels_of, keep_surroundings
+from governance.bootstrap import Parts, build, channels_of, handling_of, keep_surroundings
 from governance.change.endings import expire_due
 from governance.change.freezes import extend_calendars
 from governance.db.together import database_clock
@@ -27,10 +28,14 @@ from governance.notify.outbox import deliver_due
 from governance.operations.allowances import end_due
 from governance.quota.prune import prune
 from governance.settings import Settings
+from webhooks.cloud.handle import handle
+from webhooks.cloud.inbox import handle_due
+from webhooks.cloud.queue import drain
 from webhooks.kubernetes.watch import Follower, keep_following
 
 _RETRY_S = 5.0
 _DELIVER_EVERY_S = 1.0
+_HANDLE_EVERY_S = 0.5
 _EXPIRE_EVERY_S = 10.0
 _PRUNE_EVERY_S = 60.0
 _CALENDARS_EVERY_S = 3600.0
@@ -55,7 +60,7 @@ def work(settings: Settings) -> None:
 
 def start_loops(parts: Parts, stop: threading.Event) -> list[threading.Thread]:
     """Start every loop in a thread of its own; they end soon after `stop` is set."""
-    loops = {**_following(parts, stop), **_chores(parts, stop)}
+    loops = {**_following(parts, stop), **_queues(parts, stop), **_chores(parts, stop)}
     threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
     for thread in threads:
         thread.start()
@@ -70,12 +75,24 @@ def _following(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], No
     return {f"follow-{name}": partial(keep_following, one, holder, stop) for name, one in followers.items()}
 
 
+def _queues(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
+    now = database_clock(parts.engine)
+    days_max = timedelta(days=parts.settings.cloud.event_days_max)
+    return {
+        f"queue-{number}": partial(every, 0, partial(drain, parts.engine, queue, now, days_max), stop)
+        for number, queue in enumerate(parts.settings.cloud.aws_queues, 1)
+    }
+
+
 def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]]:
     engine, settings = parts.engine, parts.settings
     now = database_clock(engine)  # what began by the database's time is due, ends and grows old by it too
     channels = channels_of(settings)
+    handling = handling_of(parts, now)
+    wait_max = timedelta(hours=settings.cloud.wait_hours_max)
     chores: dict[str, tuple[float, Callable[[], object]]] = {
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels, now)),
+        "inbox": (_HANDLE_EVERY_S, lambda: handle_due(engine, partial(handle, handling), now, wait_max)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, now())),
         "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, now())),
         "prune": (_PRUNE_EVERY_S, lambda: prune(engine, now())),

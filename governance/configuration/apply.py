@@ -13,8 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, update
-from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlmodel import Session, col, select
 
 from governance.audit import log
@@ -25,6 +23,7 @@ from governance.configuration.plan import plan as compare
 from governance.configuration.rooms import ROOMS, Room, kinds_of
 from governance.configuration.tables import ConfigItem, ConfigRevision
 from governance.configuration.writing import Writing
+from governance.db.insert import insert_into
 from governance.db.session import reading, transaction
 from governance.db.tables import Counter
 from governance.errors import Conflict, StaleVersion
@@ -114,9 +113,7 @@ def _would_delete(made: Plan) -> str:
 
 def _lock(session: Session) -> int:
     """The newest revision; nobody else applies until this transaction ends."""
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    make = insert_on_postgresql if on_postgresql else insert_on_sqlite
-    session.execute(make(Counter).values(name=COUNTER, value=0).on_conflict_do_nothing())
+    session.execute(insert_into(session, Counter).values(name=COUNTER, value=0).on_conflict_do_nothing())
     return session.exec(select(Counter.value).where(Counter.name == COUNTER).with_for_update()).one()
 
 

@@ -1,11 +1,11 @@
-"""What stands in the way of deleting a project or a cluster: charges in the ledger, and open change requests."""
+"""What stands in the way of deleting a project, a scope or a cloud's binding: charges in the ledger, open changes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.change.tables import ChangeRequest
@@ -27,10 +27,14 @@ def refuse_while_held(writing: Writing) -> None:
     Raises:
         Conflict: names what holds it.
     """
-    held = [*_held_projects(writing), *_held_clusters(writing)]
+    refuse_held([*_held_projects(writing), *_held_clusters(writing)])
+
+
+def refuse_held(held: Sequence[str]) -> None:
+    """Refuse, where anything is held. Raises Conflict with the first sentence."""
     if held:
         more = f" ({len(held) - 1} more are held.)" if len(held) > 1 else ""
-        raise Conflict(held[0] + more, remedy="Delete the workloads, or bind their namespace to another project.")
+        raise Conflict(held[0] + more, remedy="Delete what it holds, or let another project pay for it.")
 
 
 def _held_projects(writing: Writing) -> list[str]:
@@ -71,12 +75,15 @@ def _staying(session: Session, project: UUID) -> list[Charge]:
 def _held_clusters(writing: Writing) -> list[str]:
     found = []
     for name in writing.deleted("Cluster"):
-        charges = writing.session.exec(
-            select(Charge).where(Charge.scope == name, col(Charge.state).in_(LIVE)).order_by(Charge.native_id)
-        ).all()
-        if charges:
-            found.append(f"The cluster {name} cannot be deleted: it holds {_named(charges)}.")
+        found += held(writing.session, f"cluster {name}", Charge.scope == name)
     return found
+
+
+def held(session: Session, what: str, *where: ColumnElement[bool] | bool) -> list[str]:
+    """That it cannot be deleted, if there are live charges of which this is true."""
+    live = select(Charge).where(*where, col(Charge.state).in_(LIVE))
+    charges = session.exec(live.order_by(Charge.native_id)).all()
+    return [f"The {what} cannot be deleted: it holds {_named(charges)}."] if charges else []
 
 
 def _named(charges: Sequence[Charge]) -> str:

@@ -46,10 +46,10 @@ def organisation(manifests: Manifests) -> Iterator[Problem]:
     yield from broken or _administrators(manifests)
     yield from _people(manifests)
     for manifest, department in departments.values():
-        yield from _known(manifest, ("owner",), department.owner, manifests.specs(Person), "person")
+        yield from known(manifest, ("owner",), department.owner, manifests.specs(Person), "person")
     for name, (manifest, project) in manifests.of(Project).items():
-        yield from _known(manifest, ("department",), project.department, departments, "department")
-        yield from _known(manifest, ("owner",), project.owner, manifests.specs(Person), "person")
+        yield from known(manifest, ("department",), project.department, departments, "department")
+        yield from known(manifest, ("owner",), project.owner, manifests.specs(Person), "person")
         if name in departments:
             detail = f"A department has the name {name} too; commands and links name both by it."
             yield manifest.problem((), detail, "Rename one.")
@@ -63,7 +63,7 @@ def _tree(manifests: Manifests) -> Iterator[Problem]:
         detail = f"There is a root already: {roots[0].name} ({roots[0].file}). One department has no parent."
         yield extra.problem((), detail, "Give it a parent.")
     for name, (manifest, department) in departments.items():
-        yield from _known(manifest, ("parent",), department.parent, departments, "department")
+        yield from known(manifest, ("parent",), department.parent, departments, "department")
         line = ancestors(specs, name)
         if specs[line[-1]].parent in line:
             circle = " -> ".join([*line[line.index(str(specs[line[-1]].parent)) :], str(specs[line[-1]].parent)])
@@ -77,8 +77,8 @@ def _people(manifests: Manifests) -> Iterator[Problem]:
     seen: dict[tuple[str, str], str] = {}
     for name, (manifest, person) in people.items():
         for position, held in enumerate(person.roles):
-            yield from _known(manifest, ("roles", position, "at"), held.at, departments, "department")
-        for provider, subjects in (("oidc", person.identities.oidc), ("kubernetes", person.identities.kubernetes)):
+            yield from known(manifest, ("roles", position, "at"), held.at, departments, "department")
+        for provider, subjects in person.identities.by_provider().items():
             for position, subject in enumerate(subjects):
                 key = (provider, subject.lower() if provider == "oidc" else subject)
                 if seen.setdefault(key, name) != name:
@@ -86,7 +86,7 @@ def _people(manifests: Manifests) -> Iterator[Problem]:
                     yield manifest.problem(path, f"{subject} is {seen[key]} already.", "An identity is one person's.")
     for manifest, group in manifests.of(Group).values():
         for position, member in enumerate(group.members):
-            yield from _known(manifest, ("members", position), member, people, "person")
+            yield from known(manifest, ("members", position), member, people, "person")
 
 
 def _administrators(manifests: Manifests) -> Iterator[Problem]:
@@ -108,8 +108,8 @@ def bindings(manifests: Manifests) -> Iterator[Problem]:
     clusters, projects = manifests.specs(Cluster), manifests.specs(Project)
     seen: dict[tuple[str, str], str] = {}
     for name, (manifest, binding) in manifests.of(NamespaceBinding).items():
-        yield from _known(manifest, ("cluster",), binding.cluster, clusters, "cluster")
-        yield from _known(manifest, ("project",), binding.project, projects, "project")
+        yield from known(manifest, ("cluster",), binding.cluster, clusters, "cluster")
+        yield from known(manifest, ("project",), binding.project, projects, "project")
         for position, namespace in enumerate(binding.namespaces):
             first = seen.setdefault((binding.cluster, namespace), name)
             if first != name:
@@ -121,15 +121,15 @@ def rules(manifests: Manifests) -> Iterator[Problem]:
     """Every approval rule can be met, and every calendar stands at a department."""
     departments, groups = manifests.specs(Department), manifests.specs(Group)
     for manifest, calendar in manifests.of(FreezeCalendar).values():
-        yield from _known(manifest, ("at",), calendar.at, departments, "department")
+        yield from known(manifest, ("at",), calendar.at, departments, "department")
         yield from _calendar(manifest, calendar)
     for manifest, rule in manifests.of(ApprovalRule).values():
-        yield from _known(manifest, ("at",), rule.at, departments, "department")
+        yield from known(manifest, ("at",), rule.at, departments, "department")
         missing: list[Problem] = []
         for position, one in enumerate(rule.require):
             department = one.group.removeprefix(APPROVER_AT)
-            known, what = (departments, "department") if one.group != department else (groups, "group")
-            missing += _known(manifest, ("require", position, "group"), department, known, what)
+            there, what = (departments, "department") if one.group != department else (groups, "group")
+            missing += known(manifest, ("require", position, "group"), department, there, what)
         yield from missing or _unsatisfiable(manifests, manifest, rule)
 
 
@@ -183,8 +183,8 @@ def quotas(manifests: Manifests) -> Iterator[Problem]:
     setter: dict[tuple[str, str], str] = {}
     for name, (manifest, quota) in manifests.of(Quota).items():
         target = quota.for_
-        yield from _known(manifest, ("for", "department"), target.department, departments, "department")
-        yield from _known(manifest, ("for", "project"), target.project, projects, "project")
+        yield from known(manifest, ("for", "department"), target.department, departments, "department")
+        yield from known(manifest, ("for", "project"), target.project, projects, "project")
         node = str(target.department or target.project)
         for resource in quota.hard:
             key = (node, next(iter(amounts({resource: quota.hard[resource]}))))
@@ -227,8 +227,9 @@ def _guarantees(manifests: Manifests) -> Iterator[Problem]:
             yield manifest.problem(("hard", resource), detail, "Raise it, or let those below lend more.")
 
 
-def _known(manifest: Manifest, path: Path, name: str | None, known: Iterable[str], what: str) -> Sequence[Problem]:
-    if name is None or name in (names := list(known)):
+def known(manifest: Manifest, path: Path, name: str | None, there: Iterable[str], what: str) -> Sequence[Problem]:
+    """A problem if what a field names is not there, with the nearest name that is."""
+    if name is None or name in (names := list(there)):
         return ()
     close = difflib.get_close_matches(name, names, 1)
     remedy = f"Did you mean {close[0]}?" if close else f"Describe the {what}, or name another."

@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from governance.configuration import references, rows_change, rows_clusters, rows_organisation, rows_quota, specs
+from governance.configuration import (
+    references,
+    references_clouds,
+    rows_change,
+    rows_clouds,
+    rows_clusters,
+    rows_organisation,
+    rows_quota,
+    specs,
+    specs_clouds,
+)
 from governance.configuration.model import Manifests, Problem
 from governance.configuration.writing import Writing
 
@@ -32,6 +42,15 @@ ROOMS = (  # in the order of writing: what is named comes first
         {"Cluster": specs.Cluster, "NamespaceBinding": specs.NamespaceBinding},
         references.bindings,
         rows_clusters.write,
+    ),
+    Room(
+        {
+            "AwsAccount": specs_clouds.AwsAccount,
+            "AzureSubscription": specs_clouds.AzureSubscription,
+            "CloudBinding": specs_clouds.CloudBinding,
+        },
+        references_clouds.clouds,
+        rows_clouds.write,
     ),
     Room({"Quota": specs.Quota}, references.quotas, rows_quota.write),
     Room(

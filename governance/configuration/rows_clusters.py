@@ -7,49 +7,25 @@ namespace is not bound, so its requests are denied until the manifests say clear
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from governance.configuration.binding import Bound, Tree, settle
 from governance.configuration.in_force import manifests_in_force, revision_in_force
 from governance.configuration.specs import Cluster as ClusterSpec
 from governance.configuration.specs import NamespaceBinding, Selector
-from governance.configuration.writing import Writing, node_ids, paths
-from governance.identity.tables import Node
+from governance.configuration.writing import Writing
 from governance.quota.limits import move
 from governance.quota.tables import Binding, Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Who pays for a namespace: a project, nobody because it is exempt, or (both empty) nobody said."""
-
-    project: str | None = None
-    exempt: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """What a namespace's row says of the project that pays for it."""
-
-    nodes: Mapping[str, UUID]
-    paths: Mapping[UUID, list[str]]
-    autoscaling: Mapping[UUID, str]
-
-    @classmethod
-    def read(cls, session: Session) -> _Tree:
-        policies = session.exec(select(Node.id, Node.autoscaling).where(col(Node.retired_at).is_(None)))
-        return cls(node_ids(session), paths(session), dict(policies.all()))
 
 
 def write(writing: Writing) -> None:
     """Make clusters and the bindings of every known namespace as wanted."""
     session = writing.session
     wanted = writing.wanted.specs(ClusterSpec)
-    rows = {one.name: one for one in session.exec(select(Scope))}
+    rows = {one.name: one for one in session.exec(select(Scope).where(Scope.kind == "kubernetes"))}
     for name, cluster in wanted.items():
         row = rows.get(name) or Scope(name=name)
         row.labels = cluster.labels
@@ -74,8 +50,7 @@ def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str
     row.labels = dict(labels)
     paid_by = (row.path, row.exempt, row.autoscaling)
     bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
-    _settle(row, bound_to(bindings, cluster, name, labels), _Tree.read(session))
-    row.revision = revision_in_force(session)
+    settle(row, bound_to(bindings, cluster, name, labels), Tree.read(session), revision_in_force(session))
     session.add(row)
     session.flush()
     if (row.path, row.exempt, row.autoscaling) != paid_by:
@@ -122,17 +97,11 @@ def _add_named(session: Session, bindings: Iterable[NamespaceBinding]) -> None:
 
 
 def _bind_all(session: Session, bindings: Mapping[str, NamespaceBinding], revision: int) -> None:
-    tree = _Tree.read(session)
-    rows = session.exec(select(Binding).order_by(Binding.scope, Binding.name).with_for_update())
+    tree = Tree.read(session)
+    clusters = select(Scope.name).where(Scope.kind == "kubernetes")
+    here = select(Binding).where(col(Binding.scope).in_(clusters))
+    rows = session.exec(here.order_by(Binding.scope, Binding.name).with_for_update())
     for row in rows.all():
-        _settle(row, bound_to(bindings, row.scope, row.name, row.labels), tree)
-        row.revision = revision
+        settle(row, bound_to(bindings, row.scope, row.name, row.labels), tree, revision)
         session.add(row)
     session.flush()
-
-
-def _settle(row: Binding, bound: Bound, tree: _Tree) -> None:
-    row.project_id = tree.nodes[bound.project] if bound.project else None
-    row.exempt = bound.exempt
-    row.path = tree.paths[row.project_id] if row.project_id else []
-    row.autoscaling = tree.autoscaling[row.project_id] if row.project_id else "current"

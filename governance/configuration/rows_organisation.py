@@ -112,7 +112,7 @@ def _write_identities(writing: Writing, people: dict[str, UUID]) -> None:
     wanted = {
         (provider, subject, people[name])
         for name, person in writing.wanted.specs(PersonSpec).items()
-        for provider, subjects in (("oidc", person.identities.oidc), ("kubernetes", person.identities.kubernetes))
+        for provider, subjects in person.identities.by_provider().items()
         for subject in subjects
     }
     rows = writing.session.exec(select(PersonIdentity))

@@ -9,7 +9,16 @@ from governance.configuration.specs import Quota, amounts
 from governance.configuration.writing import Writing, node_ids
 from governance.quota.limits import Limit, settle_tree
 
-_AFFECTS = {"Department", "Project", "Cluster", "NamespaceBinding", "Quota"}
+_AFFECTS = {
+    "Department",
+    "Project",
+    "Cluster",
+    "NamespaceBinding",
+    "AwsAccount",
+    "AzureSubscription",
+    "CloudBinding",
+    "Quota",
+}
 
 
 def write(writing: Writing) -> None:

@@ -29,7 +29,8 @@ _EMAIL = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 SpecProblem = tuple[tuple[str | int, ...], str, str]
 
 
-def _refuse(detail: str) -> PydanticCustomError:
+def refuse(detail: str) -> PydanticCustomError:
+    """What a validator raises."""
     return PydanticCustomError("refused", "{detail}", {"detail": detail})
 
 
@@ -40,32 +41,32 @@ def is_name(text: str) -> bool:
 
 def _name(text: str) -> str:
     if not is_name(text):
-        raise _refuse(f"{text!r} is not a name. Use lower-case letters, digits, - and ., at most 63 characters.")
+        raise refuse(f"{text!r} is not a name. Use lower-case letters, digits, - and ., at most 63 characters.")
     return text
 
 
 def _group(text: str) -> str:
     if not is_name(text.removeprefix("approver@")):
-        raise _refuse(f"{text!r} is not a group. Name a Group, or write approver@DEPARTMENT.")
+        raise refuse(f"{text!r} is not a group. Name a Group, or write approver@DEPARTMENT.")
     return text
 
 
 def _labels(labels: dict[str, str]) -> dict[str, str]:
     for key, value in labels.items():
         if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
-            raise _refuse(f"{key}: {value} is not a label. Write it as Kubernetes labels are written.")
+            raise refuse(f"{key}: {value} is not a label. Write it as Kubernetes labels are written.")
     return dict(sorted(labels.items()))
 
 
 def _email(text: str) -> str:
     if not _EMAIL.fullmatch(text):
-        raise _refuse(f"{text!r} is not an e-mail address.")
+        raise refuse(f"{text!r} is not an e-mail address.")
     return text
 
 
 def _time_zone(text: str) -> str:
     if text not in _time_zones():
-        raise _refuse(f"{text!r} is not a time zone. Use a name such as Europe/Stockholm.")
+        raise refuse(f"{text!r} is not a time zone. Use a name such as Europe/Stockholm.")
     return text
 
 
@@ -76,7 +77,7 @@ def _time_zones() -> frozenset[str]:
 
 def _currency(text: str) -> str:
     if not re.fullmatch("[A-Z]{3}", text):
-        raise _refuse(f"{text!r} is not a currency. Use an ISO 4217 code such as EUR.")
+        raise refuse(f"{text!r} is not a currency. Use an ISO 4217 code such as EUR.")
     return text
 
 
@@ -87,7 +88,7 @@ def _quantity(value: object) -> object:
 def _set(values: list[str]) -> list[str]:
     for position, value in enumerate(values):
         if value in values[:position]:
-            raise _refuse(f"{value} stands twice.")
+            raise refuse(f"{value} stands twice.")
     return sorted(values)
 
 
@@ -156,10 +157,17 @@ class Project(Spec):
 
 
 class Identities(Shape):
-    """How a person is called elsewhere: OIDC subjects or verified e-mail addresses, and clusters' user names."""
+    """How a person is called elsewhere: OIDC subjects or verified e-mail addresses, clusters' user names, AWS ARNs,
+    Azure user principal names."""
 
     oidc: Words = []
     kubernetes: Words = []
+    aws: Words = []
+    azure: Words = []
+
+    def by_provider(self) -> dict[str, list[str]]:
+        """The names by who calls the person so."""
+        return {"oidc": self.oidc, "kubernetes": self.kubernetes, "aws": self.aws, "azure": self.azure}
 
 
 class RoleAt(Shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from sqlalchemy import Table as SqlTable
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -18,6 +19,12 @@ SQLModel.metadata.naming_convention = {
 
 class Table(SQLModel):
     """Base of every table. Tables are never inputs: SQLModel does not validate them."""
+
+
+def table_of(model: type[Table]) -> SqlTable:
+    """The Core table behind a table class."""
+    table: SqlTable = model.__table__  # type: ignore[attr-defined]  # set by SQLModel on table classes
+    return table
 
 
 class NewRow(NamedTuple):

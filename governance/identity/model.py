@@ -50,6 +50,7 @@ class Permission(StrEnum):
     CONFIGURATION_READ = "configuration:read", "See manifests and revisions."
     CONFIGURATION_PLAN = "configuration:plan", "See what a set of manifests would change."
     CONFIGURATION_APPLY = "configuration:apply", "Make a set of manifests the configuration in force."
+    EVENT_SEND = "event:send", "Send events of accounts and subscriptions."
     AUDIT_READ = "audit:read", "See, export and verify the audit log."
     OPERATIONS_READ = "operations:read", "See the health of the parts of this installation."
     OPERATIONS_ACT = "operations:act", "Switch a cluster between warning and enforcing, rebuild its ledger."
@@ -80,7 +81,13 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.OPERATIONS_READ,
         Permission.OPERATIONS_ACT,
     },
-    Role.SERVICE: _READS | {Permission.CHANGE_ASK, Permission.CONFIGURATION_READ, Permission.CONFIGURATION_PLAN},
+    Role.SERVICE: _READS
+    | {
+        Permission.CHANGE_ASK,
+        Permission.CONFIGURATION_READ,
+        Permission.CONFIGURATION_PLAN,
+        Permission.EVENT_SEND,
+    },
 }
 
 

@@ -55,8 +55,8 @@ class PersonIdentity(Table, table=True):
 
     __tablename__ = "person_identity"
 
-    provider: str = Field(primary_key=True)  # oidc, kubernetes
-    subject: str = Field(primary_key=True)  # oidc: e-mail or sub; kubernetes: user name
+    provider: str = Field(primary_key=True)  # oidc, kubernetes, aws, azure
+    subject: str = Field(primary_key=True)  # oidc: e-mail or sub; kubernetes: user name; aws: ARN; azure: UPN
     person_id: UUID = Field(foreign_key="person.id", index=True)
 
 

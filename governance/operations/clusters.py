@@ -50,14 +50,14 @@ def standings(session: Session, *, grace: timedelta = timedelta()) -> list[Stand
         .group_by(ChargeObject.scope)
     )
     overdue = dict(session.exec(late).all())
-    rows = session.exec(select(Scope).order_by(Scope.name))
+    rows = session.exec(select(Scope).where(Scope.kind == "kubernetes").order_by(Scope.name))
     return [standing_of(row, now, overdue.get(row.name, 0)) for row in rows]
 
 
 def standing(session: Session, name: str) -> Standing:
     """One cluster. Raises NotFound."""
     row = session.get(Scope, name)
-    if row is None:
+    if row is None or row.kind != "kubernetes":
         raise unknown(name)
     now = database_time(session)
     late = select(func.count()).where(ChargeObject.scope == name, col(ChargeObject.deadline) < now)
@@ -65,7 +65,7 @@ def standing(session: Session, name: str) -> Standing:
 
 
 def standing_of(row: Scope, now: datetime, overdue: int) -> Standing:
-    """From a row of cluster."""
+    """From a cluster's row."""
     followed = row.writer is not None and row.writer_until is not None and row.writer_until > now
     return Standing(
         name=row.name,

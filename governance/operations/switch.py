@@ -71,7 +71,7 @@ def enforce(session: Session, name: str, reason: str, by: Principal, *, request_
 def locked_cluster(session: Session, name: str) -> Scope:
     """The cluster's row, locked until the transaction ends. Raises NotFound."""
     row = session.get(Scope, name, with_for_update=True)
-    if row is None:
+    if row is None or row.kind != "kubernetes":
         raise unknown(name)
     return row
 

@@ -16,11 +16,11 @@ from functools import cache
 import orjson
 from sqlalchemy import text
 
-from governance.db.base import NewRow
+from governance.db.base import NewRow, table_of
 from governance.db.lane import Lane, Prepared, as_json, prepare
 from governance.quota.model import Position
 from governance.quota.plan import Proposal
-from governance.quota.write import charge_row, object_row, table_of
+from governance.quota.write import charge_row, object_row
 from governance.units import EMPTY
 
 _LOCKED = """

@@ -131,6 +131,23 @@ class ChargeObject(Table, table=True):
     seen_at: datetime | None = instant(optional=True)
 
 
+class ChargeResource(Table, table=True):
+    """What a provider calls a thing that a charge pays for: by it a line of a bill finds its charge."""
+
+    __tablename__ = "charge_resource"
+    __table_args__ = (UniqueConstraint("charge_id", "resource_id", "role"), Index(None, "resource_id", "provider"))
+
+    id: UUID = key()
+    charge_id: UUID = Field(foreign_key="charge.id")
+    provider: str  # aws, azure
+    account: str  # or subscription
+    resource_id: str  # as FOCUS has it, normalised: an ARN; an ARM id in lower case
+    role: str  # machine, disk
+    machine: str = ""  # its type, by which it is priced
+    valid_from: datetime = instant()
+    valid_to: datetime | None = instant(optional=True)  # None: it is still there
+
+
 class Allowance(Table, table=True):
     """An approved overrun: raises a node's guard for one charge until it ends."""
 

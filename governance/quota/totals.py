@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
+from governance.db.base import table_of
 from governance.identity.tables import Node
 from governance.quota.facts import object_state, usage_row
 from governance.quota.model import AUTOSCALER, LIVE, ObjectState, UsageRow, joint_need
 from governance.quota.tables import Allowance, Binding, Charge, ChargeObject, Scope, Usage
-from governance.quota.write import UsageKey, create_usage, mark_breaches, save_usage, table_of
+from governance.quota.write import UsageKey, create_usage, mark_breaches, save_usage
 from governance.units import EMPTY, ResourceList, sum_of
 
 

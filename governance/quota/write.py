@@ -12,12 +12,11 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table as SqlTable
 from sqlalchemy import bindparam, case, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from governance.db.base import NewRow, Table
+from governance.db.base import NewRow, table_of
+from governance.db.insert import insert_into
 from governance.db.types import new_id
 from governance.quota.allowances import Changed, given
 from governance.quota.facts import usage_row
@@ -152,7 +151,7 @@ def create_usage(session: Session, depths: Mapping[UsageKey, int]) -> None:
         for (node, resource), depth in depths.items()
     ]
     if rows:
-        session.connection().execute(_insert(session, table_of(Usage)).on_conflict_do_nothing(), rows)
+        session.connection().execute(insert_into(session, Usage).on_conflict_do_nothing(), rows)
 
 
 def save_usage(session: Session, rows: Sequence[UsageRow]) -> None:
@@ -243,12 +242,6 @@ def insert_rows(session: Session, rows: Iterable[NewRow]) -> None:
         session.connection().execute(insert(table_of(row.table)).values(dict(row.values)))
 
 
-def table_of(model: type[Table]) -> SqlTable:
-    """The Core table behind a table class."""
-    table: SqlTable = model.__table__  # type: ignore[attr-defined]  # set by SQLModel on table classes
-    return table
-
-
 def lock(
     session: Session, scope: str, namespace: str, charges: Collection[UUID]
 ) -> tuple[tuple[str, ...], dict[UUID, int]]:
@@ -275,7 +268,7 @@ def _unmoved(session: Session, plan: Plan) -> bool:
 def _write_charges(session: Session, plan: Plan, now: datetime) -> None:
     rows = [charge_row(one, plan.scope, now) for one in plan.charges]
     if rows:
-        statement = _insert(session, table_of(Charge))
+        statement = insert_into(session, Charge)
         written = ("state", "level", "confirmed", "version", "decision_id", "updated_at")
         statement = statement.on_conflict_do_update(
             index_elements=["id"], set_={name: statement.excluded[name] for name in written}
@@ -287,7 +280,7 @@ def _write_objects(session: Session, plan: Plan, seen_at: datetime | None) -> No
     objects = table_of(ChargeObject)
     rows = [object_row(one, plan.scope, seen_at) for one in plan.objects]
     if rows:
-        statement = _insert(session, objects)
+        statement = insert_into(session, ChargeObject)
         kept = {"id", "scope", "uid"} if seen_at else {"id", "scope", "uid", "seen_at"}
         statement = statement.on_conflict_do_update(
             index_elements=["scope", "uid"],
@@ -360,7 +353,7 @@ def _put_allowance(session: Session, one: AllowanceState) -> None:
     }
     allowances = table_of(Allowance)
     grown = case((allowances.c.ended_at.is_(None), allowances.c.amount), else_=0) + one.amount
-    statement = _insert(session, allowances).on_conflict_do_update(
+    statement = insert_into(session, Allowance).on_conflict_do_update(
         index_elements=["grant_id", "charge_id", "node_id", "scope", "resource"],
         set_={"amount": grown, "until": one.until, "ended_at": None},
     )
@@ -383,8 +376,3 @@ def _usage_for_update(session: Session, keys: set[UsageKey]) -> dict[UsageKey, U
     )
     rows = (usage_row(dict(row)) for row in session.connection().execute(statement).mappings())
     return {key: row for row in rows if (key := (row.node_id, row.resource)) in keys}
-
-
-def _insert(session: Session, table: SqlTable) -> postgresql.Insert | sqlite.Insert:
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)

@@ -100,6 +100,7 @@ def create(declaration: Declaration, name: str = "ct-train", **changes: Any) -> 
     """The wish to create a Deployment in ct-training."""
     made = Request(
         door="kubernetes",
+        provider="kubernetes",
         scope=CLUSTER,
         uid=str(uuid4()),
         actor="okafor",

@@ -16,6 +16,7 @@ from governance.units import ResourceList
 AFTER = ResourceList({"requests.cpu": 700, "count/deployments.apps": 1})
 REQUEST = Request(
     door="kubernetes",
+    provider="kubernetes",
     scope="north",
     uid="review-1",
     actor="okafor",

@@ -24,6 +24,7 @@ from governance.settings import Database, Settings
 from tests.configuration.manifests import apply_example
 from tests.databases import begin
 from tests.http.site import listening
+from webhooks.cloud import routes as cloud
 
 PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "deployer")
 _DEMO = Settings(environment="demo")
@@ -47,7 +48,7 @@ class Api:
 def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     mount_ground(app, engine, settings or _DEMO)
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit)
+    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, cloud)
     app.include_router(ground.api(*(room.router for room in rooms)))
     return app
 

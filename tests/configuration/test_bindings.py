@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from governance.configuration.apply import Applier, apply
-from governance.configuration.rows_clusters import Bound, bound_to, matches, see_namespace
+from governance.configuration.binding import Bound
+from governance.configuration.rows_clusters import bound_to, matches, see_namespace
 from governance.configuration.specs import NamespaceBinding, Selector
 from governance.db.session import reading, transaction
 from governance.identity.tables import Node

@@ -29,6 +29,7 @@ NODES = {
 RISES = ResourceList({"requests.cpu": 2000, "pods": 1})
 REQUEST = Request(
     door="kubernetes",
+    provider="kubernetes",
     scope="main",
     uid="a",
     actor="okafor",

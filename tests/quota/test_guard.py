@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, insert
 from sqlmodel import col, select
 
+from governance.db.base import table_of
 from governance.db.session import transaction
 from governance.db.types import new_id
 from governance.identity.tables import Node
@@ -18,7 +19,7 @@ from governance.quota.ledger import Reservation, reserve
 from governance.quota.model import ChargeState, Declaration, UsageRow, walk
 from governance.quota.plan import Plan, Proposal
 from governance.quota.tables import Binding, Charge, Scope, Usage
-from governance.quota.write import Refused, Reserved, charge_row, table_of
+from governance.quota.write import Refused, Reserved, charge_row
 from governance.units import EMPTY, ResourceList
 from tests.quota.hospital import NOW
 

@@ -131,6 +131,7 @@ def _request(
     owner = owner_of(new or old)
     return Request(
         door="kubernetes",
+        provider="kubernetes",
         scope=cluster,
         uid=review.uid,
         actor=review.actor,

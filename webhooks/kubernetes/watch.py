@@ -17,10 +17,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine, select
-from sqlmodel import Session
 
-from governance.change import grants
+from governance.admission.settled import settle_grants
 from governance.configuration.rows_clusters import see_namespace
+from governance.db.base import table_of
 from governance.db.session import reading, transaction
 from governance.db.together import database_clock, database_time
 from governance.errors import BadInput, ClusterUnavailable, DatabaseUnavailable, LedgerConflict
@@ -28,9 +28,8 @@ from governance.quota.facts import object_state
 from governance.quota.lease import acquire, relisted, renew
 from governance.quota.model import AUTOSCALER, CLAIM, Declaration, claim_key
 from governance.quota.observe import Fenced, Writer, observe, observe_list, overdue
-from governance.quota.plan import ObjectRef, Observation, Settled
+from governance.quota.plan import ObjectRef, Observation
 from governance.quota.tables import ChargeObject
-from governance.quota.write import table_of
 from webhooks.kubernetes.around import Around
 from webhooks.kubernetes.cluster import Api, Event, Expired, Listing
 from webhooks.kubernetes.footprint import declaration_of, is_unseen
@@ -202,7 +201,7 @@ def _take(follower: Follower, writer: Writer, item: _Listed | _Happened) -> None
         seen = _observation(follower, item.kind, item.event.object, deleted=item.event.type == "DELETED")
         if seen is not None:
             now = database_clock(follower.engine)()
-            observe(follower.engine, seen, now=now, on_settled=_on_settled(now), writer=writer)
+            observe(follower.engine, seen, now=now, on_settled=settle_grants(now), writer=writer)
         return
     listed = [
         replace(seen, listed_at=item.begun_at)
@@ -218,18 +217,10 @@ def _take(follower: Follower, writer: Writer, item: _Listed | _Happened) -> None
         version=item.listing.resource_version,
         begun_at=item.begun_at,
         now=item.begun_at,
-        on_settled=_on_settled(item.begun_at),
+        on_settled=settle_grants(item.begun_at),
         writer=writer,
     )
     _log.info("listed", cluster=follower.cluster, kind=item.kind, objects=len(listed), changed=changed)
-
-
-def _on_settled(now: datetime) -> Callable[[Session, Settled], None]:
-    def settle(session: Session, one: Settled) -> None:
-        if one.grant_id is not None:
-            grants.settle(session, one.grant_id, one.charge_id, now, persisted=one.persisted)
-
-    return settle
 
 
 def _take_namespaces(follower: Follower, item: _Listed | _Happened) -> None:
