@@ -20,7 +20,7 @@ import webhooks
 from alembic import context
 from governance.db.base import metadata
 from governance.db.session import make_engine
-from governance.db.types import UtcDateTime
+from governance.db.types import Exact, UtcDateTime
 from governance.settings import load
 
 ROOMS = tuple(
@@ -45,6 +45,8 @@ def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False
     """Column types in SQLAlchemy's own words, so that a migration means the same when our types change."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite')"
+    if kind == "type" and isinstance(item, Exact):
+        return "sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite')"
     if kind == "type" and isinstance(item, JSON):
         autogen.imports.add("from sqlalchemy.dialects import postgresql")
         return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"

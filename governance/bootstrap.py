@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-import webhooks.cloud.tables  # noqa: F401  (every table hangs on the one metadata)
+import billing.tables  # noqa: F401  (every table hangs on the one metadata)
+import governance.admission.tables
+import governance.audit.tables
+import governance.change.tables
+import governance.configuration.tables
+import governance.db.tables
+import governance.identity.tables
+import governance.jobs.tables
+import governance.notify.tables
+import governance.pricing.tables
+import governance.quota.tables  # noqa: F401
+import webhooks.cloud.tables  # noqa: F401
 from governance import clock
 from governance.admission.judge import Admission
 from governance.admission.model import Request

@@ -109,6 +109,22 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_person')),
     sa.UniqueConstraint('name', name=op.f('uq_person_name'))
     )
+    op.create_table('price',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('provider', sa.String(), nullable=False),
+    sa.Column('region', sa.String(), nullable=False),
+    sa.Column('item', sa.String(), nullable=False),
+    sa.Column('per_hour', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('table', sa.String(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('valid_from', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('valid_to', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_price'))
+    )
+    with op.batch_alter_table('price', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_price_item'), ['item', 'provider'], unique=False)
+
     op.create_table('scope',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -178,6 +194,27 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_group_member_person_id_person')),
     sa.PrimaryKeyConstraint('group_name', 'person_id', name=op.f('pk_group_member'))
     )
+    op.create_table('job',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('parameters', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('created_by', sa.Uuid(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('next_attempt_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('phase', sa.String(), nullable=False),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('total', sa.Integer(), nullable=False),
+    sa.Column('ended_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('result', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('problem', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.ForeignKeyConstraint(['created_by'], ['person.id'], name=op.f('fk_job_created_by_person')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_job'))
+    )
+    with op.batch_alter_table('job', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_job_created_by'), ['created_by'], unique=False)
+        batch_op.create_index(batch_op.f('ix_job_next_attempt_at'), ['next_attempt_at'], unique=False)
+
     op.create_table('node',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -531,6 +568,7 @@ def upgrade() -> None:
     sa.Column('account', sa.String(), nullable=False),
     sa.Column('resource_id', sa.String(), nullable=False),
     sa.Column('role', sa.String(), nullable=False),
+    sa.Column('region', sa.String(), nullable=False),
     sa.Column('machine', sa.String(), nullable=False),
     sa.Column('valid_from', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.Column('valid_to', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
@@ -656,6 +694,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_node_parent_id'))
 
     op.drop_table('node')
+    with op.batch_alter_table('job', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_job_next_attempt_at'))
+        batch_op.drop_index(batch_op.f('ix_job_created_by'))
+
+    op.drop_table('job')
     op.drop_table('group_member')
     with op.batch_alter_table('delegation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_delegation_person_id'))
@@ -672,6 +715,10 @@ def downgrade() -> None:
 
     op.drop_table('spent_id_token')
     op.drop_table('scope')
+    with op.batch_alter_table('price', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_price_item'))
+
+    op.drop_table('price')
     op.drop_table('person')
     with op.batch_alter_table('outbox_message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_outbox_message_next_attempt_at'))

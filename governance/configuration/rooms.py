@@ -15,9 +15,11 @@ from governance.configuration import (
     rows_clouds,
     rows_clusters,
     rows_organisation,
+    rows_pricing,
     rows_quota,
     specs,
     specs_clouds,
+    specs_pricing,
 )
 from governance.configuration.model import Manifests, Problem
 from governance.configuration.writing import Writing
@@ -52,6 +54,7 @@ ROOMS = (  # in the order of writing: what is named comes first
         references_clouds.clouds,
         rows_clouds.write,
     ),
+    Room({"PriceTable": specs_pricing.PriceTable}, rows_pricing.check, rows_pricing.write),
     Room({"Quota": specs.Quota}, references.quotas, rows_quota.write),
     Room(
         {"ApprovalRule": specs.ApprovalRule, "FreezeCalendar": specs.FreezeCalendar},

@@ -81,7 +81,8 @@ def _currency(text: str) -> str:
     return text
 
 
-def _quantity(value: object) -> object:
+def quantity(value: object) -> object:
+    """A number that stands unquoted in YAML, as text."""
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
 
 
@@ -99,7 +100,8 @@ Names = Annotated[list[Name], AfterValidator(_set)]
 Words = Annotated[list[Text], AfterValidator(_set)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
-Quantities = dict[str, Annotated[str, BeforeValidator(_quantity)]]
+Currency = Annotated[str, AfterValidator(_currency)]
+Quantities = dict[str, Annotated[str, BeforeValidator(quantity)]]
 
 
 class Shape(BaseModel):
@@ -138,7 +140,7 @@ class Department(Spec):
 
     title: Text
     parent: Name | None = None
-    currency: Annotated[str, AfterValidator(_currency)] | None = None  # None: the parent's
+    currency: Currency | None = None  # None: the parent's
     cost_centre: Text | None = None
     legal_entity: Text | None = None
     owner: Name | None = None  # None: the nearest department's above that has one

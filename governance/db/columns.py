@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Column
 from sqlmodel import Field
 
-from governance.db.types import JsonDocument, UtcDateTime, new_id
+from governance.db.types import Exact, JsonDocument, UtcDateTime, new_id
 
 
 def key() -> Any:  # noqa: ANN401  (what SQLModel's Field returns)
@@ -28,6 +29,12 @@ def document(default: type[dict[str, Any]] | type[list[Any]] | None = dict) -> A
     return (
         Field(default=None, sa_column=column) if default is None else Field(default_factory=default, sa_column=column)
     )
+
+
+def exact(*, optional: bool = False) -> Any:  # noqa: ANN401
+    """An exact amount of money or a price."""
+    column: Column[Decimal] = Column(Exact(), nullable=optional)
+    return Field(default=None, sa_column=column) if optional else Field(sa_column=column)
 
 
 def whole(*, optional: bool = False) -> Any:  # noqa: ANN401

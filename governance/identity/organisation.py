@@ -61,6 +61,12 @@ def path_ids(session: Session, node_id: UUID) -> tuple[str, ...]:
     return tuple(str(node.id) for node in path_of(session, node_id))
 
 
+def currency_of(session: Session) -> str:
+    """The currency in which the ledger counts `credits`: the root's."""
+    root = select(Node.currency).where(col(Node.parent_id).is_(None), col(Node.retired_at).is_(None))
+    return session.exec(root).one()
+
+
 def owner_of(session: Session, path: Iterable[Node]) -> tuple[Person, Node] | None:
     """Who owns the first node of a path, and which node names them: the nearest with an owner. None: nobody does."""
     node = next((node for node in path if node.owner_id is not None), None)

@@ -1,7 +1,6 @@
 """The outbox: messages are written in the transaction that they tell of, and delivered afterwards, at least once.
 
-A message is claimed before it is sent: its next attempt is moved into the future, in a transaction of its own. No lock
-is held while a mail server or another system answers, and a process that dies in between leaves the message due again.
+A message is claimed before it is sent (`db.due`).
 """
 
 from __future__ import annotations
@@ -13,18 +12,21 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from governance import clock
 from governance.clock import Clock
-from governance.db.session import reading, transaction
+from governance.db.due import claim, doubling
+from governance.db.session import transaction
 from governance.notify.tables import OutboxMessage
 
 ATTEMPTS_MAX = 12
 """About a day and a half with the backoff below; then the message is given up, with the last error kept."""
 
-_BACKOFF_FIRST = timedelta(seconds=30)  # above every channel's timeout: it is also the time for which a claim holds
-_BACKOFF_MAX = timedelta(hours=6)
+backoff = doubling(timedelta(seconds=30), timedelta(hours=6))
+"""How long after that many attempts the next one is made. The first is above every channel's timeout: it is also the
+time for which a claim holds."""
+
 _ERROR_LENGTH_MAX = 500
 
 
@@ -108,28 +110,13 @@ def deliver_due(engine: Engine, channels: Mapping[str, Channel], now: Clock, lim
     return delivered
 
 
-def backoff(attempts: int) -> timedelta:
-    """How long after that many attempts the next one is made: 30 s, doubled each time, six hours at most."""
-    doubled: timedelta = _BACKOFF_FIRST * (1 << min(attempts - 1, 20))
-    return min(_BACKOFF_MAX, doubled)
-
-
 def _claim(engine: Engine, now: datetime) -> tuple[str, Outgoing] | None:
-    due = (col(OutboxMessage.next_attempt_at) <= now,)
-    with reading(engine) as session:  # so that an empty outbox takes no write lock
-        if session.exec(select(OutboxMessage.id).where(*due).limit(1)).first() is None:
-            return None
-    with transaction(engine) as session:
-        query = select(OutboxMessage).where(*due).order_by(col(OutboxMessage.next_attempt_at), col(OutboxMessage.id))
-        row = session.exec(query.limit(1).with_for_update(skip_locked=True)).first()
-        if row is None:
-            return None
-        row.attempts += 1
-        row.next_attempt_at = now + backoff(row.attempts)
-        session.add(row)
-        return row.channel, Outgoing(
-            row.id, row.created_at, row.receiver, row.topic, row.subject_id, row.payload, row.attempts
-        )
+    row = claim(engine, OutboxMessage, now, backoff)
+    if row is None:
+        return None
+    return row.channel, Outgoing(
+        row.id, row.created_at, row.receiver, row.topic, row.subject_id, row.payload, row.attempts
+    )
 
 
 def _try(channels: Mapping[str, Channel], claimed: tuple[str, Outgoing]) -> DeliveryFailed | None:

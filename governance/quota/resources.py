@@ -22,6 +22,7 @@ class Resource:
     account: str
     id: str
     role: str
+    region: str = ""
     machine: str = ""
 
 
@@ -48,6 +49,7 @@ def link(session: Session, charge_id: UUID, resource: Resource, since: datetime)
         "account": resource.account,
         "resource_id": resource.id,
         "role": resource.role,
+        "region": resource.region,
         "machine": resource.machine,
         "valid_from": since,
     }

@@ -143,7 +143,8 @@ class ChargeResource(Table, table=True):
     account: str  # or subscription
     resource_id: str  # as FOCUS has it, normalised: an ARN; an ARM id in lower case
     role: str  # machine, disk
-    machine: str = ""  # its type, by which it is priced
+    region: str = ""
+    machine: str = ""  # its type; by it and its region it is priced
     valid_from: datetime = instant()
     valid_to: datetime | None = instant(optional=True)  # None: it is still there
 

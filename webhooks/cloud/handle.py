@@ -12,7 +12,7 @@ from datetime import datetime
 
 import orjson
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from governance.admission.admit import admit
 from governance.admission.judge import Admission
@@ -20,6 +20,9 @@ from governance.admission.model import Request
 from governance.admission.settled import settle_grants
 from governance.clock import Clock
 from governance.db.session import reading, transaction
+from governance.identity.organisation import currency_of
+from governance.pricing.model import credits_of
+from governance.pricing.prices import price_now
 from governance.quota.model import Declaration
 from governance.quota.observe import observe
 from governance.quota.plan import ObjectRef, Observation
@@ -72,8 +75,9 @@ def _launched(what: Handling, launch: Launched) -> str:
     with reading(what.engine) as session:
         if is_gone(session, launch.scope, launch.uid):
             return f"{launch.name} is no more"
+        price = _price(session, launch, what.now())
     part = _part(what.engine, launch)
-    declaration = _declaration(launch, what.machines[launch.provider].get(launch.machine))
+    declaration = _declaration(launch, what.machines[launch.provider].get(launch.machine), price)
     request = _request(launch, part, declaration, known=launch.machine in what.machines[launch.provider])
     decision = admit(what.admission, request)
     if any(one.code in _UNANSWERED for one in decision.violations):
@@ -85,7 +89,9 @@ def _launched(what: Handling, launch: Launched) -> str:
     with transaction(what.engine) as session:
         charge = charge_of(session, launch.scope, launch.uid)
         if charge is not None:
-            thing = Resource(launch.provider, launch.scope, launch.resource_id, "machine", launch.machine)
+            thing = Resource(
+                launch.provider, launch.scope, launch.resource_id, "machine", launch.region, launch.machine
+            )
             link(session, charge, thing, launch.at)
     verdict = "allowed" if decision.allowed else "observed above what was allowed"
     return f"{launch.name} {verdict} by decision {decision.id}"
@@ -124,8 +130,14 @@ def _part(engine: Engine, launch: Launched) -> str:
     return matching[0].name if len(payers) == 1 else "unbound"
 
 
-def _declaration(launch: Launched, machine: Machine | None) -> Declaration:
-    taken = machine.footprint() if machine else ResourceList()
+def _price(session: Session, launch: Launched, now: datetime) -> int:
+    """What a month of it is reserved for, in the ledger's own currency, the root's; 0 where no price is known."""
+    found = price_now(session, (launch.provider, launch.region, launch.machine), currency_of(session), now)
+    return credits_of(found.per_hour) if found else 0
+
+
+def _declaration(launch: Launched, machine: Machine | None, price: int) -> Declaration:
+    taken = (machine.footprint() if machine else ResourceList()) + ResourceList({"credits": price})
     disks = ResourceList({"requests.storage": launch.disks_gb * _GB, "count/instances.ec2": 1})
     made_of = {"image": launch.image, "machine": launch.machine}
     return Declaration(

@@ -1,7 +1,6 @@
 """The inbox of events: stored once, answered, then handled at our pace, at least once, in any number of processes.
 
-An event is claimed before it is handled: its next attempt is moved into the future, in a transaction of its own. A
-process that dies in between leaves it due again, and handling is idempotent.
+An event is claimed before it is handled (`db.due`), and handling is idempotent.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from typing import cast
 
 import structlog
 from sqlalchemy import Engine, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from governance.clock import Clock
+from governance.db.due import claim, doubling
 from governance.db.insert import insert_into
-from governance.db.session import reading, transaction
+from governance.db.session import transaction
 from governance.db.types import new_id
 from governance.errors import BadInput, DatabaseUnavailable
 from webhooks.cloud.event import Event, Provider
 from webhooks.cloud.tables import InboxEvent
 
-_BACKOFF_FIRST = timedelta(seconds=30)  # it is also the time for which a claim holds
-_BACKOFF_MAX = timedelta(hours=1)
+_AGAIN_AFTER = doubling(timedelta(seconds=30), timedelta(hours=1))
 _OUTCOME_CHARACTERS_MAX = 500
 
 _log = structlog.get_logger(__name__)
@@ -86,29 +85,11 @@ def handle_due(engine: Engine, handle: Handle, now: Clock, wait_max: timedelta, 
     """
     done = 0
     for _ in range(limit):
-        row = _claim(engine, now())
+        row = claim(engine, InboxEvent, now(), _AGAIN_AFTER, first=col(InboxEvent.at))
         if row is None:
             break
         done += _handle(engine, row, handle, now, wait_max)
     return done
-
-
-def _claim(engine: Engine, now: datetime) -> InboxEvent | None:
-    due = col(InboxEvent.next_attempt_at) <= now
-    with reading(engine) as session:  # so that an empty inbox takes no write lock
-        if session.exec(select(InboxEvent.id).where(due).limit(1)).first() is None:
-            return None
-    with transaction(engine) as session:
-        query = select(InboxEvent).where(due).order_by(col(InboxEvent.at), col(InboxEvent.id))
-        row = session.exec(query.limit(1).with_for_update(skip_locked=True)).first()
-        if row is None:
-            return None
-        row.attempts += 1
-        row.next_attempt_at = now + min(_BACKOFF_MAX, _BACKOFF_FIRST * (1 << min(row.attempts - 1, 20)))
-        session.add(row)
-        session.flush()
-        session.expunge(row)
-        return row
 
 
 def _handle(engine: Engine, row: InboxEvent, handle: Handle, now: Clock, wait_max: timedelta) -> bool:

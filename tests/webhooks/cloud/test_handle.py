@@ -82,6 +82,7 @@ def test_a_launch_is_decided_and_charged_to_the_project_that_its_tag_names(cloud
         GPU: 1,
         "requests.storage": 350 * 10**9,  # its own disk of 250 GB, and the volume
         "count/instances.ec2": 1,
+        "credits": 817_600_000,  # 730 hours at 1.12
     }
     assert clouds.hospital.used("radiology", GPU) == 1
     assert clouds.hospital.used("st-elisabeth", "vcpus") == 4
