@@ -23,13 +23,14 @@ from governance.db.session import make_engine
 from governance.db.types import Exact, UtcDateTime
 from governance.settings import load
 
-ROOMS = tuple(
-    sorted(
+ROOMS = (
+    *sorted(
         one.name
         for package in (governance, webhooks, billing)
         for one in iter_modules(package.__path__, f"{package.__name__}.")
         if one.ispkg
-    )
+    ),
+    "billing",
 )
 _LOCK = 7_302_417  # any number that no other program uses on this database
 

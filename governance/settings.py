@@ -179,6 +179,15 @@ class Cloud(_Group):
     """How long an event may wait for what it needs: an account that is described, a launch that it ends."""
 
 
+class Billing(_Group):
+    """Bills, and what is made of them."""
+
+    folder: Path = Path("billing-data")
+    """Where cost lines are kept, as files that never change. The service and its workers share it."""
+    upload_bytes_max: int = 8 * 1024**3
+    """A larger file is refused."""
+
+
 class Audit(_Group):
     """How the audit log is sealed; see audit.md."""
 
@@ -214,6 +223,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
     cloud: Cloud = Cloud()
+    billing: Billing = Billing()
     audit: Audit = Audit()
     operations: Operations = Operations()
     clusters: dict[str, str] = {}

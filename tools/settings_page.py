@@ -82,7 +82,7 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if value is None or value in ("", {}, ()):
         return "(none)"
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+    return f"`{value if isinstance(value, str | Path) else json.dumps(value)}`"
 
 
 def _choices(field: FieldInfo) -> str:

@@ -140,6 +140,15 @@ def upgrade() -> None:
     sa.Column('relisted_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_scope'))
     )
+    op.create_table('settlement_run',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('period', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_settlement_run'))
+    )
+    with op.batch_alter_table('settlement_run', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_settlement_run_period'), ['period'], unique=False)
+
     op.create_table('spent_id_token',
     sa.Column('token_hash', sa.String(), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
@@ -173,6 +182,22 @@ def upgrade() -> None:
     sa.Column('changes', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.ForeignKeyConstraint(['applied_by'], ['person.id'], name=op.f('fk_config_revision_applied_by_person')),
     sa.PrimaryKeyConstraint('number', name=op.f('pk_config_revision'))
+    )
+    op.create_table('cost_batch',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('export', sa.String(), nullable=False),
+    sa.Column('period', sa.String(), nullable=False),
+    sa.Column('execution_id', sa.String(), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('file', sa.String(), nullable=False),
+    sa.Column('lines', sa.Integer(), nullable=False),
+    sa.Column('totals', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('created_by', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['created_by'], ['person.id'], name=op.f('fk_cost_batch_created_by_person')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_cost_batch')),
+    sa.UniqueConstraint('source', 'export', 'period', 'sha256', name=op.f('uq_cost_batch_source_export_period_sha256'))
     )
     op.create_table('delegation',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -368,6 +393,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_config_item_kind'), ['kind'], unique=False)
         batch_op.create_index(batch_op.f('ix_config_item_to_revision'), ['to_revision'], unique=False)
         batch_op.create_index('uq_config_item_in_force', ['kind', 'name'], unique=True, postgresql_where=sa.text('to_revision IS NULL'), sqlite_where=sa.text('to_revision IS NULL'))
+
+    op.create_table('cost_head',
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('export', sa.String(), nullable=False),
+    sa.Column('period', sa.String(), nullable=False),
+    sa.Column('batch_id', sa.Uuid(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['batch_id'], ['cost_batch.id'], name=op.f('fk_cost_head_batch_id_cost_batch')),
+    sa.PrimaryKeyConstraint('source', 'export', 'period', name=op.f('pk_cost_head'))
+    )
+    with op.batch_alter_table('cost_head', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_cost_head_period'), ['period'], unique=False)
 
     op.create_table('decision',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -594,11 +631,32 @@ def upgrade() -> None:
     with op.batch_alter_table('review', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_review_change_id'), ['change_id'], unique=False)
 
+    op.create_table('settlement',
+    sa.Column('run_id', sa.Uuid(), nullable=False),
+    sa.Column('charge_id', sa.Uuid(), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('estimate', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('billed', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('effective', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('lines', sa.Integer(), nullable=False),
+    sa.Column('billed_through', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_settlement_charge_id_charge')),
+    sa.ForeignKeyConstraint(['run_id'], ['settlement_run.id'], name=op.f('fk_settlement_run_id_settlement_run')),
+    sa.PrimaryKeyConstraint('run_id', 'charge_id', 'currency', name=op.f('pk_settlement'))
+    )
+    with op.batch_alter_table('settlement', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_settlement_charge_id'), ['charge_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('settlement', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_settlement_charge_id'))
+
+    op.drop_table('settlement')
     with op.batch_alter_table('review', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_review_change_id'))
 
@@ -653,6 +711,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_decision_actor'))
 
     op.drop_table('decision')
+    with op.batch_alter_table('cost_head', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_cost_head_period'))
+
+    op.drop_table('cost_head')
     with op.batch_alter_table('config_item', schema=None) as batch_op:
         batch_op.drop_index('uq_config_item_in_force', postgresql_where=sa.text('to_revision IS NULL'), sqlite_where=sa.text('to_revision IS NULL'))
         batch_op.drop_index(batch_op.f('ix_config_item_to_revision'))
@@ -705,6 +767,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_delegation_delegate_id'))
 
     op.drop_table('delegation')
+    op.drop_table('cost_batch')
     op.drop_table('config_revision')
     with op.batch_alter_table('api_token', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_api_token_person_id'))
@@ -714,6 +777,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_spent_id_token_expires_at'))
 
     op.drop_table('spent_id_token')
+    with op.batch_alter_table('settlement_run', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_settlement_run_period'))
+
+    op.drop_table('settlement_run')
     op.drop_table('scope')
     with op.batch_alter_table('price', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_price_item'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from governance.identity import organisation
 from governance.identity.model import Permission, Principal
 from governance.identity.organisation import Branch
 from governance.identity.tables import Node
+from governance.quota.settlements import months_of
 from governance.quota.show import Status, status
 from governance.units import show_amount
 
@@ -80,13 +82,31 @@ class OwnerShown(BaseModel):
     of: NodeShown
 
 
+class MonthSettled(BaseModel):
+    """What a node's charges, and those below it, cost in a month; amounts are decimal numbers as text.
+
+    `estimate` is by price lists, `actual` what is charged back; both of the charges that lines of the bill have come
+    for. `foretold` is the estimate of those that none has come for yet.
+    """
+
+    month: str
+    currency: str
+    estimate: str
+    actual: str
+    difference: str
+    foretold: str
+    charges: int
+    billed_through: datetime | None
+
+
 class QuotaShown(BaseModel):
-    """A node's owner, its way up to the root, and its resources by name."""
+    """A node's owner, its way up to the root, its resources by name, and, for who may see bills, what it cost."""
 
     node: NodeShown
     owner: OwnerShown | None
     path: list[NodeShown]
     resources: list[ResourceStatus]
+    settled: list[MonthSettled] | None
 
 
 @router.get("/quota/tree")
@@ -108,6 +128,7 @@ def show(request: Request, reference: Reference, principal: Reader) -> QuotaShow
             owner=_owner(session, path),
             path=[_shown(one) for one in path],
             resources=[_status(one) for one in status(session, node.id)],
+            settled=_months(session, node, principal),
         )
 
 
@@ -137,6 +158,24 @@ def _owner(session: Session, path: Sequence[Node]) -> OwnerShown | None:
         return None
     person, node = found
     return OwnerShown(name=person.name, display_name=person.display_name, of=_shown(node))
+
+
+def _months(session: Session, node: Node, principal: Principal) -> list[MonthSettled] | None:
+    if node.id not in nodes_under(session, principal, Permission.BILLING_READ):
+        return None
+    return [
+        MonthSettled(
+            month=one.month,
+            currency=one.currency,
+            estimate=f"{one.estimate:f}",
+            actual=f"{one.actual:f}",
+            difference=f"{one.actual - one.estimate:f}",
+            foretold=f"{one.foretold:f}",
+            charges=one.charges,
+            billed_through=one.billed_through,
+        )
+        for one in months_of(session, node.id)
+    ]
 
 
 def _status(one: Status) -> ResourceStatus:

@@ -72,6 +72,25 @@ def download(path: str) -> Iterator[bytes]:
         raise _unreachable(address, error) from None
 
 
+def upload(path: str, content: Iterator[bytes], params: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Send a file as it is read. Raises Failed."""
+    address, token = server(), _token()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
+    try:
+        with httpx.Client(base_url=address, timeout=_TIMEOUT_S, verify=trust()) as client:
+            answer = client.post(_PREFIX + path, content=content, params=params, headers=headers)
+    except httpx.HTTPError as error:
+        raise _unreachable(address, error) from None
+    if answer.is_success:
+        return answer.json()
+    raise _refused(address, answer)
+
+
+def failure_of(problem: dict[str, Any]) -> Failed:
+    """What a problem document (RFC 9457) says, as the end of a command."""
+    return Failed(_words(problem), code_of(problem["status"]), problem)
+
+
 def request(
     address: str,
     method: str,

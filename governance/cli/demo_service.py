@@ -28,7 +28,7 @@ from governance.demo.hospital import CLUSTER
 from governance.demo.recording import Recording
 from governance.demo.stage import Stage
 from governance.errors import Unavailable
-from governance.settings import Audit, Database, Mail, Oidc, Outbound, Settings, Web, Webhook
+from governance.settings import Audit, Billing, Database, Mail, Oidc, Outbound, Settings, Web, Webhook
 from governance.settings import load as load_settings
 from webhooks.kubernetes.around import Around
 from webhooks.kubernetes.certificates import Certificates, issue
@@ -86,6 +86,7 @@ def _settings(folder: Path, certificates: Certificates, webhook_port: int, web_p
         "mail": Mail(),
         "outbound": Outbound(),
         "audit": Audit(signing_key=folder / "audit.pem"),
+        "billing": Billing(folder=folder / "billing"),
     }
     whole: dict[str, object] = {name: group.model_dump() for name, group in own.items()}
     return load_settings(environment="demo", clusters={}, **whole)

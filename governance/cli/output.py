@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -102,3 +103,8 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _flat(text: str) -> str:
     """One line, without control characters: what somebody wrote must not move the reader's cursor."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def money(text: str) -> str:
+    """An amount of money: to the cent, rounded half to even, with thousands apart. `--output json` has every digit."""
+    return f"{Decimal(text).quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"

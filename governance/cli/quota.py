@@ -8,7 +8,7 @@ from urllib.parse import quote
 import typer
 
 from governance.cli.client import call
-from governance.cli.output import Format, Output, show, show_json, show_table
+from governance.cli.output import Format, Output, money, show, show_json, show_table
 
 app = typer.Typer(no_args_is_help=True, help="What a department or project may take, holds, and has left.")
 
@@ -42,6 +42,22 @@ def show_one(
         ],
         right=frozenset(range(1, 1 + len(columns))),
     )
+    if found["settled"]:
+        show("")
+        show_table(
+            ("month", "", "estimate", "actual", "difference", "not billed yet", "charges", "billed through"),
+            [
+                (
+                    one["month"],
+                    one["currency"],
+                    *(money(one[name]) for name in ("estimate", "actual", "difference", "foretold")),
+                    str(one["charges"]),
+                    one["billed_through"][:10] if one["billed_through"] else "-",
+                )
+                for one in found["settled"]
+            ],
+            right=frozenset(range(2, 7)),
+        )
 
 
 @app.command()

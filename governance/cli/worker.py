@@ -16,6 +16,8 @@ from functools import partial
 
 import structlog
 
+from billing.jobs import handlers
+from billing.store import Store
 from governance import logs
 from governance.audit.keys import load_key
 from governance.audit.seal import seal_and_ship
@@ -24,6 +26,7 @@ from governance.change.endings import expire_due
 from governance.change.freezes import extend_calendars
 from governance.db.together import database_clock
 from governance.errors import GovernanceError
+from governance.jobs.work import work_due
 from governance.notify.outbox import deliver_due
 from governance.operations.allowances import end_due
 from governance.quota.prune import prune
@@ -39,6 +42,7 @@ _HANDLE_EVERY_S = 0.5
 _EXPIRE_EVERY_S = 10.0
 _PRUNE_EVERY_S = 60.0
 _CALENDARS_EVERY_S = 3600.0
+_UPLOADS_KEPT = timedelta(days=2)
 
 _log = structlog.get_logger(__name__)
 
@@ -89,10 +93,13 @@ def _chores(parts: Parts, stop: threading.Event) -> dict[str, Callable[[], None]
     now = database_clock(engine)  # what began by the database's time is due, ends and grows old by it too
     channels = channels_of(settings)
     handling = handling_of(parts, now)
+    store = Store(settings.billing.folder)
     wait_max = timedelta(hours=settings.cloud.wait_hours_max)
     chores: dict[str, tuple[float, Callable[[], object]]] = {
         "deliver": (_DELIVER_EVERY_S, lambda: deliver_due(engine, channels, now)),
         "inbox": (_HANDLE_EVERY_S, lambda: handle_due(engine, partial(handle, handling), now, wait_max)),
+        "jobs": (_HANDLE_EVERY_S, lambda: work_due(engine, handlers(store), now)),
+        "uploads": (_PRUNE_EVERY_S, lambda: store.forget(now() - _UPLOADS_KEPT)),
         "expire": (_EXPIRE_EVERY_S, lambda: expire_due(engine, now())),
         "allowances": (_EXPIRE_EVERY_S, lambda: end_due(engine, now())),
         "prune": (_PRUNE_EVERY_S, lambda: prune(engine, now())),

@@ -25,7 +25,8 @@ def mount_ground(app: FastAPI, engine: Engine, settings: Settings, *, clock: Clo
     problems.install(app)
     # The last one added is the outermost.
     app.add_middleware(SameOrigin, origins=own_origins(settings))
-    app.add_middleware(BodyLimit, bytes_max=settings.web.body_bytes_max)
+    uploads = {"/api/v1/billing/imports": settings.billing.upload_bytes_max}
+    app.add_middleware(BodyLimit, bytes_max=settings.web.body_bytes_max, larger=uploads)
     app.add_middleware(problems.CatchAll)
     app.add_middleware(SafeHeaders, tls=settings.web.public_url.startswith("https://"))
     app.add_middleware(RequestId)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -111,27 +112,30 @@ class BodyTooLarge(HTTPException):
 
 
 class BodyLimit:
-    """No body over `bytes_max` is read: by its declared length, else while it arrives."""
+    """No body over `bytes_max` is read: by its declared length, else while it arrives. `larger`: paths of uploads, each
+    with a limit of its own."""
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, larger: Mapping[str, int]) -> None:
         self.app = app
         self.bytes_max = bytes_max
+        self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        bytes_max = self.larger.get(scope["path"], self.bytes_max)
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isascii() or not declared.isdigit() or int(declared) > self.bytes_max:
-            raise TooLarge(_too_large(self.bytes_max), field="body", remedy="Send less at once.")
+        if not declared.isascii() or not declared.isdigit() or int(declared) > bytes_max:
+            raise TooLarge(_too_large(bytes_max), field="body", remedy="Send less at once.")
         taken = 0
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.bytes_max:
-                raise BodyTooLarge(self.bytes_max)
+            if taken > bytes_max:
+                raise BodyTooLarge(bytes_max)
             return message
 
         await self.app(scope, counted, send)

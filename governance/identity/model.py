@@ -51,6 +51,8 @@ class Permission(StrEnum):
     CONFIGURATION_PLAN = "configuration:plan", "See what a set of manifests would change."
     CONFIGURATION_APPLY = "configuration:apply", "Make a set of manifests the configuration in force."
     EVENT_SEND = "event:send", "Send events of accounts and subscriptions."
+    BILLING_READ = "billing:read", "See bills, what was charged back, and how charges were settled."
+    BILLING_IMPORT = "billing:import", "Import the cost lines of a bill."
     AUDIT_READ = "audit:read", "See, export and verify the audit log."
     OPERATIONS_READ = "operations:read", "See the health of the parts of this installation."
     OPERATIONS_ACT = "operations:act", "Switch a cluster between warning and enforcing, rebuild its ledger."
@@ -67,9 +69,15 @@ _NEVER_APPROVES = frozenset({Role.ADMIN, Role.SERVICE})
 
 _GRANTS: dict[Role, frozenset[Permission]] = {
     Role.REQUESTER: _READS | {Permission.CHANGE_ASK},
-    Role.APPROVER: _READS | _APPROVES | {Permission.CHANGE_ASK, Permission.CHANGE_REVOKE},
-    Role.FINANCE: _READS,
-    Role.AUDITOR: _READS | {Permission.CONFIGURATION_READ, Permission.AUDIT_READ, Permission.OPERATIONS_READ},
+    Role.APPROVER: _READS | _APPROVES | {Permission.BILLING_READ, Permission.CHANGE_ASK, Permission.CHANGE_REVOKE},
+    Role.FINANCE: _READS | {Permission.BILLING_READ, Permission.BILLING_IMPORT},
+    Role.AUDITOR: _READS
+    | {
+        Permission.BILLING_READ,
+        Permission.CONFIGURATION_READ,
+        Permission.AUDIT_READ,
+        Permission.OPERATIONS_READ,
+    },
     Role.ADMIN: _READS
     | {
         Permission.TOKEN_MANAGE,

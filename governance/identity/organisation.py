@@ -85,6 +85,19 @@ def tree(session: Session) -> tuple[Branch, ...]:
     return tuple(branch(root) for root in children[None])
 
 
+def nodes_below(session: Session, node_id: UUID) -> set[UUID]:
+    """A node and everything below it, retired nodes as well: what they cost stays."""
+    children: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for one, parent in session.exec(select(Node.id, Node.parent_id)):
+        children[parent].append(one)
+    found, open_ = {node_id}, [node_id]
+    while open_:
+        below = children[open_.pop()]
+        found.update(below)
+        open_ += below
+    return found
+
+
 def _as_id(text: str) -> UUID | None:
     try:
         return UUID(text)

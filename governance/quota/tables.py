@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from governance.db.base import Table
-from governance.db.columns import document, instant, key, whole
+from governance.db.columns import document, exact, instant, key, whole
 
 
 class Scope(Table, table=True):
@@ -147,6 +148,32 @@ class ChargeResource(Table, table=True):
     machine: str = ""  # its type; by it and its region it is priced
     valid_from: datetime = instant()
     valid_to: datetime | None = instant(optional=True)  # None: it is still there
+
+
+class SettlementRun(Table, table=True):
+    """One reckoning of a month: of every charge what was foretold, and what was billed. The newest is in force."""
+
+    __tablename__ = "settlement_run"
+
+    id: UUID = key()
+    period: str = Field(index=True)  # 2026-11
+    at: datetime = instant()
+
+
+class Settlement(Table, table=True):
+    """What a charge was foretold to cost in a month, and what its lines of the bill say. Never changed."""
+
+    __tablename__ = "settlement"
+
+    run_id: UUID = Field(foreign_key="settlement_run.id", primary_key=True)
+    charge_id: UUID = Field(foreign_key="charge.id", primary_key=True, index=True)
+    currency: str = Field(primary_key=True)
+    estimate: Decimal = exact()  # by its price, for as long as it was there until `billed_through`
+    billed: Decimal = exact()  # as on the invoice
+    effective: Decimal = exact()  # as charged back: discounts and commitments spread
+    lines: int = 0
+    billed_through: datetime | None = instant(optional=True)  # None: no line of it has come
+    state: str  # estimated, provisional, invoiced, closed
 
 
 class Allowance(Table, table=True):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,21 +15,23 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
+from billing import api as billing
 from governance import clock
-from governance.api import audit, changes, clusters, configuration, decisions, ground, quota, tokens
+from governance.api import audit, changes, clusters, configuration, decisions, ground, jobs, quota, tokens
 from governance.db.session import make_engine, transaction
 from governance.http.ground import mount_ground, set_state
 from governance.identity import tokens as token_rows
 from governance.identity.model import EVERY_SCOPE
 from governance.identity.people import person_by_name
-from governance.settings import Database, Settings
+from governance.settings import Billing, Database, Settings
 from tests.configuration.manifests import apply_example
 from tests.databases import begin
 from tests.http.site import listening
 from webhooks.cloud import routes as cloud
 
-PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "deployer")
-_DEMO = Settings(environment="demo")
+PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "bauer", "deployer")
+_FOLDER = tempfile.TemporaryDirectory(prefix="governance-tests-")
+_DEMO = Settings(environment="demo", billing=Billing(folder=Path(_FOLDER.name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Api:
 def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     mount_ground(app, engine, settings or _DEMO)
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, cloud)
+    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, jobs, cloud, billing)
     app.include_router(ground.api(*(room.router for room in rooms)))
     return app
 

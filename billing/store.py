@@ -1,0 +1,84 @@
+"""Files of cost lines: immutable, each called by its own SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from governance.errors import Unavailable
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+class StoreUnavailable(Unavailable):
+    title = "The store of cost lines cannot be used"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder that the service and its workers share."""
+
+    folder: Path
+
+    def file(self, sha256: str) -> Path:
+        """Where a file of lines is."""
+        return self.folder / "lines" / f"{sha256}.parquet"
+
+    def incoming(self, name: str) -> Path:
+        """Where a file waits that somebody sent. Raises StoreUnavailable."""
+        return self._made("incoming") / name
+
+    def forget(self, before: datetime) -> int:
+        """Remove what was sent, or half made, before a time. Returns how many files went."""
+        old = [
+            one
+            for name in ("incoming", "making")
+            for one in self._made(name).iterdir()
+            if one.stat().st_mtime < before.timestamp()
+        ]
+        for one in old:
+            one.unlink(missing_ok=True)
+        return len(old)
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """A place to write a file; it is gone afterwards, unless it was kept."""
+        place = self._made("making") / f"{uuid4().hex}.parquet"
+        try:
+            yield place
+        finally:
+            place.unlink(missing_ok=True)
+
+    def keep(self, made: Path) -> str:
+        """Keep a file that was made in the room, on the disk for good. Returns its SHA-256."""
+        found = sha256_of(made)
+        self._made("lines")
+        with made.open("rb") as written:
+            os.fsync(written.fileno())
+        made.replace(self.file(found))
+        return found
+
+    def _made(self, name: str) -> Path:
+        place = self.folder / name
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{place} cannot be made: {error.strerror}.", field="billing.folder", remedy="Mend its rights."
+            ) from None
+        return place
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    found = hashlib.sha256()
+    with file.open("rb") as content:
+        while chunk := content.read(_CHUNK_BYTES):
+            found.update(chunk)
+    return found.hexdigest()
