@@ -16,7 +16,7 @@ from ibis.expr.types import Table
 from billing.columns import CHARGE_TAG, COLUMNS, CURRENCY, PATTERNS, Column
 
 MONEY = "decimal(38, 12)"
-_SUMMED = ("BillingCurrency", "BilledCost", "EffectiveCost", "ChargePeriodEnd")
+TAGS = "map<string, string>"
 _INSTANCE = "^i-[0-9a-f]+$"
 
 Backend = Any  # Ibis makes its backends at run time
@@ -56,7 +56,7 @@ def is_wrong(column: Column, value: Any) -> Any | None:  # noqa: ANN401  (Ibis e
     if column.kind == "text":
         unreadable = ~value.re_search(CURRENCY) if column.name == "BillingCurrency" else None
     elif column.kind == "tags":
-        unreadable = value.try_cast("json").isnull()
+        unreadable = value.try_cast("json").try_cast(TAGS).isnull()
     else:
         unreadable = ~value.re_search(PATTERNS[column.kind]) | value.try_cast(_type(column)).isnull()
     wrong = None if unreadable is None else value.notnull() & unreadable
@@ -75,23 +75,20 @@ def typed(rows: Table, names: dict[str, str]) -> Table:
     found = {one.name: _value(one, rows[names[one.name]]) for one in COLUMNS if one.name in names}
     missing = {one.name: ibis.null(_type(one)) for one in COLUMNS if one.name not in names}
     lines = rows.select(line=rows.row, **found, **missing)
-    tags = lines.Tags.cast("json")
     is_aws, is_azure = lines.ProviderName.isin(AWS), lines.ProviderName.isin(AZURE)
     return lines.mutate(
-        provider=ibis.cases(
-            (lines.ProviderName == "AWS", "aws"), (lines.ProviderName == "Microsoft", "azure"), else_=""
-        ),
+        provider=ibis.cases((is_aws, "aws"), (is_azure, "azure"), else_=""),
         resource_key=ibis.cases(
             (is_azure, lines.ResourceId.lower()),
             (is_aws & lines.ResourceId.re_search(_INSTANCE), _arn(lines)),
             else_=lines.ResourceId,
         ),
-        charge_tag=ibis.ifelse(lines.Tags.notnull(), tags[CHARGE_TAG].unwrap_as("string"), ibis.null("string")),
+        charge_tag=tag(lines, CHARGE_TAG),
     )
 
 
-def linked(backend: Backend, lines: Table, links: pa.Table) -> list[dict[str, Any]]:
-    """What the lines of each charge add up to, by charge and currency.
+def apart(lines: Table, links: pa.Table) -> tuple[Table, Table]:
+    """The lines that belong to a charge, with `charge`, and all others.
 
     A line belongs to the charge that it names in a tag; else to the one that paid for its resource when its charge
     period began, or, if none did yet, to the first that did before it ended. One line belongs to one charge.
@@ -100,17 +97,30 @@ def linked(backend: Backend, lines: Table, links: pa.Table) -> list[dict[str, An
         links: provider, resource_key, charge, valid_from, valid_to (null: it is still there); times in UTC.
     """
     known = ibis.memtable(links)
-    named = lines.filter(lines.charge_tag.isin(known.charge)).select(*_SUMMED, charge="charge_tag")
-    others = lines.filter(lines.charge_tag.isnull() | ~lines.charge_tag.isin(known.charge))
-    joined = others.join(known, ["provider", "resource_key"]).filter(
-        (ibis._.valid_from < ibis._.ChargePeriodEnd)
-        & (ibis._.valid_to.isnull() | (ibis._.valid_to > ibis._.ChargePeriodStart))
+    names = lines.charge_tag.notnull() & lines.charge_tag.isin(known.charge)
+    named = lines.filter(names).mutate(charge=ibis._.charge_tag)
+    unnamed = lines.filter(~names)
+    candidate = unnamed.resource_key.notnull() & unnamed.resource_key.isin(known.resource_key)
+    joined = (
+        unnamed.filter(candidate)
+        .join(known, ["provider", "resource_key"])
+        .filter(
+            (ibis._.valid_from < ibis._.ChargePeriodEnd)
+            & (ibis._.valid_to.isnull() | (ibis._.valid_to > ibis._.ChargePeriodStart))
+        )
     )
     began = joined.valid_from <= joined.ChargePeriodStart
     since = joined.valid_from.epoch_seconds()
     order = [began.desc(), ibis.ifelse(began, -since, since)]
-    ranked = joined.mutate(place=ibis.row_number().over(group_by=["file", "line"], order_by=order))
-    found = ranked.filter(ranked.place == 0).select(*_SUMMED, "charge").union(named)
+    ranked = joined.mutate(rank=ibis.row_number().over(group_by=["file", "line"], order_by=order))
+    found = ranked.filter(ranked["rank"] == 0).select(*lines.columns, "charge")
+    rest = unnamed.filter(candidate).anti_join(found, ["file", "line"])
+    return found.union(named.select(*lines.columns, "charge")), rest.union(unnamed.filter(~candidate))
+
+
+def linked(backend: Backend, lines: Table, links: pa.Table) -> list[dict[str, Any]]:
+    """What the lines of each charge add up to, by charge and currency. `links`: as `apart` takes them."""
+    found, _ = apart(lines, links)
     sums = found.group_by("charge", currency=found.BillingCurrency).aggregate(
         billed=found.BilledCost.sum(),
         effective=found.EffectiveCost.sum(),
@@ -119,6 +129,11 @@ def linked(backend: Backend, lines: Table, links: pa.Table) -> list[dict[str, An
     )
     rows: list[dict[str, Any]] = backend.to_pyarrow(sums.order_by("charge", "currency")).to_pylist()
     return rows
+
+
+def tag(lines: Table, key: str) -> Any:  # noqa: ANN401
+    """The value of a tag; null where a line has none of this key."""
+    return lines.Tags.get(key)
 
 
 def wrong_periods(lines: Table) -> dict[str, tuple[Any, str, str]]:
@@ -180,8 +195,10 @@ def _arn(lines: Table) -> Any:  # noqa: ANN401
 
 
 def _type(column: Column) -> str:
-    return {"text": "string", "tags": "string", "money": MONEY, "number": MONEY, "time": "timestamp(6)"}[column.kind]
+    return {"text": "string", "tags": TAGS, "money": MONEY, "number": MONEY, "time": "timestamp(6)"}[column.kind]
 
 
 def _value(column: Column, value: Any) -> Any:  # noqa: ANN401
-    return value if column.kind in {"text", "tags"} else value.cast(_type(column))
+    if column.kind == "text":
+        return value
+    return (value.cast("json") if column.kind == "tags" else value).cast(_type(column))

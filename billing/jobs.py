@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from billing.allocate import allocate
 from billing.importing import Origin, switch, texts
+from billing.months import open_month
 from billing.settle import settle
 from billing.sources import focus
 from billing.store import Store, StoreUnavailable, sha256_of
-from governance.db.session import transaction
+from governance.db.session import reading, transaction
 from governance.identity.tables import Person
 from governance.jobs.work import Doing, Handler
 from governance.units import Period
 
 IMPORT_FOCUS = "billing.import.focus"
+ALLOCATE = "billing.allocate"
 
 
 def handlers(store: Store) -> dict[str, Handler]:
     """What a worker can do, by the kind of the job."""
-    return {IMPORT_FOCUS: lambda doing: import_focus(store, doing)}
+    return {
+        IMPORT_FOCUS: lambda doing: import_focus(store, doing),
+        ALLOCATE: lambda doing: allocate_month(store, doing),
+    }
 
 
 def import_focus(store: Store, doing: Doing) -> Mapping[str, Any]:
@@ -37,9 +43,7 @@ def import_focus(store: Store, doing: Doing) -> Mapping[str, Any]:
     with transaction(doing.engine) as session:
         actor = session.get_one(Person, doing.created_by)
         switched = switch(session, origin, parts, by=actor.id, actor=actor.name, now=doing.now())
-    doing.tell("settling", 2, 3)
-    for part in parts:
-        settle(doing.engine, store, Period.parse(part.period), doing.now())
+    _reckon(store, doing, [Period.parse(part.period) for part in parts])
     return {
         "periods": [
             {
@@ -51,3 +55,28 @@ def import_focus(store: Store, doing: Doing) -> Mapping[str, Any]:
             for one in switched
         ]
     }
+
+
+def allocate_month(store: Store, doing: Doing) -> Mapping[str, Any]:
+    """Settle and allocate a month anew: rules, or charges, are other than when its lines came. Parameter: `period`."""
+    made = _reckon(store, doing, [Period.parse(doing.parameters["period"])])
+    return {"changed": sorted(made)}
+
+
+def _reckon(store: Store, doing: Doing, periods: Sequence[Period]) -> set[str]:
+    """Settle these months and allocate them; a closed one is corrected in the open month after it.
+
+    Returns:
+        the months whose allocation is another one now.
+    """
+    made = set()
+    for number, period in enumerate(periods):
+        doing.tell(f"settling {period}", number, len(periods))
+        settle(doing.engine, store, period, doing.now())
+    with reading(doing.engine) as session:
+        targets = sorted({open_month(session, period) for period in periods})
+    for number, period in enumerate(targets):
+        doing.tell(f"allocating {period}", number, len(targets))
+        if allocate(doing.engine, store, period, doing.now()) is not None:
+            made.add(str(period))
+    return made

@@ -11,13 +11,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa
-from sqlalchemy import Engine, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import Engine
+from sqlmodel import Session
 
 from billing import engine as bill
+from billing.inputs import files_of, links_of, resources_of
 from billing.store import Store
-from billing.tables import CostBatch, CostHead
 from governance.db.session import reading, transaction
 from governance.identity.organisation import currency_of
 from governance.pricing.model import cost
@@ -44,8 +43,8 @@ def settle(database: Engine, store: Store, period: Period, now: datetime) -> UUI
         the new run; None if nothing is other than in the one in force.
     """
     with reading(database) as session:
-        resources = _resources(session, period)
-        files = [store.file(one) for one in _files(session, period)]
+        resources = resources_of(session, period)
+        files = [store.file(one) for one in files_of(session, period)]
     billed = _billed(files, resources) if files and resources else {}
     with transaction(database) as session:
         rows = _rows(session, resources, billed, period, now)
@@ -59,31 +58,10 @@ def settle(database: Engine, store: Store, period: Period, now: datetime) -> UUI
         return run.id
 
 
-def _resources(session: Session, period: Period) -> Sequence[ChargeResource]:
-    there = or_(col(ChargeResource.valid_to).is_(None), col(ChargeResource.valid_to) > period.start)
-    of_it = select(ChargeResource).where(there, col(ChargeResource.valid_from) < period.end)
-    return session.exec(of_it.order_by(col(ChargeResource.id))).all()
-
-
-def _files(session: Session, period: Period) -> list[str]:
-    joined = select(CostBatch.file).join(CostHead, col(CostHead.batch_id) == col(CostBatch.id))
-    return sorted(set(session.exec(joined.where(CostHead.period == str(period)))))
-
-
 def _billed(files: Sequence[Any], resources: Iterable[ChargeResource]) -> dict[tuple[UUID, str], _Billed]:
-    links = [
-        {
-            "provider": one.provider,
-            "resource_key": one.resource_id,
-            "charge": str(one.charge_id),
-            "valid_from": _naive(one.valid_from),
-            "valid_to": _naive(one.valid_to) if one.valid_to else None,
-        }
-        for one in resources
-    ]
     backend = bill.connect()
     try:
-        found = bill.linked(backend, bill.read_lines(backend, files), pa.Table.from_pylist(links, schema=_LINKS))
+        found = bill.linked(backend, bill.read_lines(backend, files), links_of(resources))
     finally:
         backend.disconnect()
     return {
@@ -92,17 +70,6 @@ def _billed(files: Sequence[Any], resources: Iterable[ChargeResource]) -> dict[t
         )
         for one in found
     }
-
-
-_LINKS = pa.schema(
-    [
-        ("provider", pa.string()),
-        ("resource_key", pa.string()),
-        ("charge", pa.string()),
-        ("valid_from", pa.timestamp("us")),
-        ("valid_to", pa.timestamp("us")),
-    ]
-)
 
 
 def _rows(
@@ -167,7 +134,3 @@ def _same(rows: Sequence[Mapping[str, Any]], before: Iterable[Settlement]) -> bo
         )
 
     return sorted(map(told, rows)) == sorted(told(one.model_dump()) for one in before)
-
-
-def _naive(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None)

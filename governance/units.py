@@ -259,7 +259,12 @@ class Period:
 
     @property
     def end(self) -> datetime:
-        return datetime(self.year + self.month // 12, self.month % 12 + 1, 1, tzinfo=UTC)
+        return self.following.start
+
+    @property
+    def following(self) -> Period:
+        """The month after it."""
+        return Period(self.year + self.month // 12, self.month % 12 + 1)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"

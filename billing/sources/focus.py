@@ -111,7 +111,7 @@ def _why(column: Column, value: str | None) -> tuple[str, str]:
     if column.name == "BillingCurrency":
         return f"{shown} is not a currency", "Use an ISO 4217 code such as EUR."
     if column.kind == "tags":
-        return f"{shown} is not JSON", 'Write tags as {"name": "value"}.'
+        return f"{shown} is not a JSON object with each name once", 'Write tags as {"name": "value"}.'
     what, example = FORMS[column.kind]
     return f"{shown} is not {what}", f"Write it like {example}."
 

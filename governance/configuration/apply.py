@@ -100,7 +100,8 @@ def apply(
         writing = Writing(session, wanted, made, head + 1, now)
         _keep(writing, applier)
         for room in rooms:
-            room.write(writing)
+            if room.write is not None:
+                room.write(writing)
         _tell(writing, applier)
         return Applied(made, writing.revision)
 

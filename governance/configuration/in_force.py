@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlmodel import Session, col, desc, or_, select
@@ -18,9 +18,13 @@ def revision_in_force(session: Session) -> int:
     return newest or 0
 
 
-def items_at(session: Session, revision: int | None = None) -> dict[tuple[str, str], dict[str, Any]]:
-    """Canonical specs by kind and name, in force now or as that revision left them."""
+def items_at(
+    session: Session, revision: int | None = None, kinds: Iterable[str] | None = None
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Canonical specs by kind and name, in force now or as that revision left them; of these kinds, or of all."""
     query = select(ConfigItem).order_by(ConfigItem.kind, ConfigItem.name)
+    if kinds is not None:
+        query = query.where(col(ConfigItem.kind).in_(list(kinds)))
     until = col(ConfigItem.to_revision)
     if revision is None:
         query = query.where(until.is_(None))
@@ -30,8 +34,9 @@ def items_at(session: Session, revision: int | None = None) -> dict[tuple[str, s
     return {(row.kind, row.name): row.spec for row in rows}
 
 
-def manifests_in_force(session: Session, kinds: Mapping[str, type[Spec]]) -> Manifests:
-    """The manifests of these kinds that are in force."""
-    valid = col(ConfigItem.to_revision).is_(None)
-    rows = session.exec(select(ConfigItem).where(valid, col(ConfigItem.kind).in_(list(kinds))))
-    return Manifests(Manifest(row.kind, row.name, kinds[row.kind].model_validate(row.spec), row.spec) for row in rows)
+def manifests_at(session: Session, kinds: Mapping[str, type[Spec]], revision: int | None = None) -> Manifests:
+    """The manifests of these kinds, in force now or as that revision left them."""
+    found = items_at(session, revision, kinds)
+    return Manifests(
+        Manifest(kind, name, kinds[kind].model_validate(spec), spec) for (kind, name), spec in found.items()
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from governance.configuration import (
     references,
+    references_billing,
     references_clouds,
     rows_change,
     rows_clouds,
@@ -18,6 +19,7 @@ from governance.configuration import (
     rows_pricing,
     rows_quota,
     specs,
+    specs_billing,
     specs_clouds,
     specs_pricing,
 )
@@ -27,11 +29,12 @@ from governance.configuration.writing import Writing
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`check` is pure and finds every problem; `write` makes the room's rows as wanted, in the apply's transaction."""
+    """`check` is pure and finds every problem; `write` makes the room's rows as wanted, in the apply's transaction.
+    Without it there are none: whoever needs the manifests reads them as a revision has them."""
 
     kinds: Mapping[str, type[specs.Spec]]
     check: Callable[[Manifests], Iterable[Problem]]
-    write: Callable[[Writing], None]
+    write: Callable[[Writing], None] | None = None
 
 
 ROOMS = (  # in the order of writing: what is named comes first
@@ -55,6 +58,7 @@ ROOMS = (  # in the order of writing: what is named comes first
         rows_clouds.write,
     ),
     Room({"PriceTable": specs_pricing.PriceTable}, rows_pricing.check, rows_pricing.write),
+    Room({"AllocationRule": specs_billing.AllocationRule}, references_billing.allocation),
     Room({"Quota": specs.Quota}, references.quotas, rows_quota.write),
     Room(
         {"ApprovalRule": specs.ApprovalRule, "FreezeCalendar": specs.FreezeCalendar},

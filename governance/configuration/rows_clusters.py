@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from governance.configuration.binding import Bound, Tree, settle
-from governance.configuration.in_force import manifests_in_force, revision_in_force
+from governance.configuration.in_force import manifests_at, revision_in_force
 from governance.configuration.specs import Cluster as ClusterSpec
 from governance.configuration.specs import NamespaceBinding, Selector
 from governance.configuration.writing import Writing
@@ -49,7 +49,7 @@ def see_namespace(session: Session, cluster: str, name: str, labels: Mapping[str
     row = session.get(Binding, (cluster, name), with_for_update=True) or Binding(scope=cluster, name=name)
     row.labels = dict(labels)
     paid_by = (row.path, row.exempt, row.autoscaling)
-    bindings = manifests_in_force(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
+    bindings = manifests_at(session, {"NamespaceBinding": NamespaceBinding}).specs(NamespaceBinding)
     settle(row, bound_to(bindings, cluster, name, labels), Tree.read(session), revision_in_force(session))
     session.add(row)
     session.flush()

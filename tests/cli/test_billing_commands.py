@@ -24,7 +24,7 @@ from governance.settings import Policy
 from tests.admission.conftest import Hospital
 from tests.api.conftest import Api
 from tests.billing.bills import bill
-from tests.billing.test_settle import HOUR, START, of
+from tests.billing.conftest import HOUR, START, of
 from tests.cli.conftest import Ended, Shell
 from tests.webhooks.cloud.samples import run_instances
 from tests.webhooks.cloud.test_handle import ONE, Clouds
