@@ -26,8 +26,6 @@ COUNTER = "statement"
 
 
 class UnexplainedGap(Conflict):
-    """`errors`: each invoice that does not tie to its lines."""
-
     title = "An invoice does not tie to its lines"
 
     def __init__(self, period: str, gaps: list[Reconciled]) -> None:
@@ -37,14 +35,9 @@ class UnexplainedGap(Conflict):
         what = "has no invoice" if one.invoiced is None else f"differs by {one.difference:f} {one.currency}"
         super().__init__(
             f"{where} {what}{more}.",
-            field="month",
             remedy="Record the invoice, import the lines anew, or explain the gap: "
             f"governance billing reconciliation {period}.",
         )
-        self.errors = [
-            {"field": f"{gap.issuer}/{gap.invoice}", "detail": f"{gap.difference:f} {gap.currency} is not explained."}
-            for gap in gaps
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +79,13 @@ def close(session: Session, period: Period, clerk: Clerk, now: datetime) -> Clos
     """
     month = session.get(Month, str(period), with_for_update=True)
     if month is None:
-        raise Conflict(
-            f"{period} was not prepared.", field="month", remedy=f"See: governance billing prepare {period}."
-        )
+        raise Conflict(f"{period} was not prepared.", remedy=f"See: governance billing prepare {period}.")
     run = _ready(session, period, now)
     if month.prepared_by == clerk.id:
-        raise Forbidden(f"{clerk.name} prepared {period}; somebody else must close it.", field="month")
+        raise Forbidden(f"{clerk.name} prepared {period}; somebody else must close it.")
     if run.digest != month.digest or run.id != month.run_id:
         detail = f"{period} was allocated anew since it was prepared."
-        raise Conflict(detail, field="month", remedy="Look at it, and prepare it again.")
+        raise Conflict(detail, remedy="Look at it, and prepare it again.")
     month.closed_at, month.closed_by = now, clerk.id
     session.add(month)
     session.flush()
@@ -107,22 +98,19 @@ def _ready(session: Session, period: Period, now: datetime) -> AllocationRun:
     """The run that can be closed. Raises what `prepare` says."""
     closed = closed_months(session)
     if str(period) in closed:
-        raise Conflict(f"{period} is closed.", field="month", remedy="What comes late is corrected in the open month.")
+        raise Conflict(f"{period} is closed.", remedy="What comes late is corrected in the open month.")
     if now < period.end:
-        raise Conflict(f"{period} has not ended.", field="month", remedy=f"It ends on {period.end:%Y-%m-%d} in UTC.")
+        raise Conflict(f"{period} has not ended.", remedy=f"It ends on {period.end:%Y-%m-%d} in UTC.")
     open_ = select(CostHead.period).where(col(CostHead.period).not_in(closed)).order_by(CostHead.period)
     earlier = session.exec(open_.limit(1)).first()
     if earlier is not None and earlier < str(period):
-        raise Conflict(f"{earlier} is still open.", field="month", remedy="Close months in their order.")
+        raise Conflict(f"{earlier} is still open.", remedy="Close months in their order.")
     run = run_in_force(session, str(period))
     if run is None:
-        raise NotFound(
-            f"{period} was never allocated.", field="month", remedy=f"See: governance billing allocate {period}."
-        )
+        raise NotFound(f"{period} was never allocated.", remedy=f"See: governance billing allocate {period}.")
     if run.files != files_of(session, period):
         raise Conflict(
             f"Lines of {period} came since it was allocated.",
-            field="month",
             remedy=f"Wait for the import to end, or: governance billing allocate {period}.",
         )
     gaps = [one for one in reconciliation(session, run) if not one.ok]

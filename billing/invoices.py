@@ -57,7 +57,7 @@ def explain_gap(session: Session, reason: GapReason, clerk: Clerk) -> GapReason:
 
 def _refuse_closed(session: Session, period: str) -> None:
     if period in closed_months(session):
-        raise Conflict(f"{period} is closed.", field="month", remedy="A closed month never changes.")
+        raise Conflict(f"{period} is closed.", remedy="A closed month never changes.")
 
 
 def _audit(session: Session, action: str, what: str, told: dict[str, str], clerk: Clerk, at: datetime) -> None:

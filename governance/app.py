@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from billing import api as billing
+from billing.api import imports, months, settlements, statements
 from governance import __version__
 from governance.api import audit, changes, clusters, configuration, decisions, jobs, quota, tokens
 from governance.api.ground import api
@@ -20,6 +20,21 @@ from governance.web.mount import mount_pages
 from webhooks.cloud import routes as cloud
 from webhooks.kubernetes import routes as kubernetes
 
+API_ROOMS = (
+    configuration,
+    quota,
+    decisions,
+    changes,
+    clusters,
+    tokens,
+    audit,
+    jobs,
+    cloud,
+    imports,
+    settlements,
+    statements,
+    months,
+)
 HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
 
 
@@ -39,8 +54,7 @@ def web_app(parts: Parts) -> FastAPI:
     )
     mount_ground(app, parts.engine, parts.settings)
     app.state.policy = parts.policy
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, jobs, cloud, billing)
-    app.include_router(api(*(room.router for room in rooms)))
+    app.include_router(api(*(room.router for room in API_ROOMS)))
     mount_pages(app, parts.settings, lambda: parts.policy.rules)
     _add_health(app, parts)
     refuse_undeclared(app)

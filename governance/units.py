@@ -248,7 +248,7 @@ class Period:
     @classmethod
     def parse(cls, text: str, *, field: str = "period") -> Self:
         """From `2026-11`. Raises BadInput."""
-        match = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text, re.ASCII)
+        match = re.fullmatch(r"([12][0-9]{3})-(0[1-9]|1[0-2])", text, re.ASCII)
         if match is None:
             raise BadInput(f"{text!r} is not a month.", field=field, remedy="Write it like 2026-11.")
         return cls(int(match[1]), int(match[2]))

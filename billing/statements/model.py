@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from billing.allocation import rounded, sum_of
+from billing.allocation import EXACT, rounded, sum_of
 from billing.reconcile import subunit_of
 
 
@@ -55,7 +55,7 @@ class Statement:
     @property
     def total(self) -> Decimal:
         """What is owed, to the subunit of the currency."""
-        return sum_of(one.amount for one in self.lines)
+        return self._to_pay(one.amount for one in self.lines)
 
     @property
     def exact(self) -> Decimal:
@@ -71,8 +71,11 @@ class Statement:
     def projects(self) -> list[tuple[str, Decimal]]:
         """What each project owes, the dearest first."""
         names = dict.fromkeys(one.project for one in self.lines)
-        sums = [(name, sum_of(one.amount for one in self.lines if one.project == name)) for name in names]
+        sums = [(name, self._to_pay(one.amount for one in self.lines if one.project == name)) for name in names]
         return sorted(sums, key=lambda one: (-one[1], one[0]))
+
+    def _to_pay(self, amounts: Iterable[Decimal]) -> Decimal:
+        return EXACT.quantize(sum_of(amounts), subunit_of(self.currency))
 
 
 def amounts_of(exact: Sequence[Decimal], currency: str) -> list[Decimal]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from governance.cli import billing_months
 from governance.cli.client import call, failure_of, upload
 from governance.cli.exits import INVALID, Failed
 from governance.cli.output import Format, Output, money, show, show_json, show_table
@@ -18,6 +19,16 @@ from governance.cli.output import Format, Output, money, show, show_json, show_t
 app = typer.Typer(no_args_is_help=True, help="Bills in, and what charges cost.")
 importing = typer.Typer(no_args_is_help=True, help="Import the cost lines of a bill.")
 app.add_typer(importing, name="import")
+app.add_typer(billing_months.invoices, name="invoice")
+for _command in (
+    billing_months.reconciliation,
+    billing_months.explain,
+    billing_months.months,
+    billing_months.prepare,
+    billing_months.close,
+    billing_months.statement,
+):
+    app.command()(_command)
 
 _CHUNK_BYTES = 1024 * 1024
 _ASK_EVERY_S = 0.25
@@ -62,6 +73,16 @@ def import_focus(
         ],
         right=frozenset({1, 3, 4}),
     )
+
+
+@app.command()
+def allocate(month: Annotated[str, typer.Argument(help="A month: 2026-11.")]) -> None:
+    """Settle and allocate a month anew, by the rules in force."""
+    terminal = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        result = _follow(call("POST", f"/billing/months/{month}/allocate")["job"], bar)
+    show(f"Allocated anew: {', '.join(result['changed'])}." if result["changed"] else "Nothing is other than it was.")
 
 
 @app.command()

@@ -56,13 +56,14 @@ def pages(path: str, params: Mapping[str, Any], limit: int) -> list[Any]:
     return found
 
 
-def download(path: str) -> Iterator[bytes]:
+def download(path: str, params: Mapping[str, Any] | None = None) -> Iterator[bytes]:
     """The answer's bytes as they come. Raises Failed, also when the answer breaks off."""
     address, token = server(), _token()
+    headers = {"Authorization": f"Bearer {token}"}
     try:
         with (
             httpx.Client(base_url=address, timeout=_TIMEOUT_S, verify=trust()) as client,
-            client.stream("GET", _PREFIX + path, headers={"Authorization": f"Bearer {token}"}) as answer,
+            client.stream("GET", _PREFIX + path, params=params, headers=headers) as answer,
         ):
             if not answer.is_success:
                 answer.read()

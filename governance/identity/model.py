@@ -53,6 +53,7 @@ class Permission(StrEnum):
     EVENT_SEND = "event:send", "Send events of accounts and subscriptions."
     BILLING_READ = "billing:read", "See bills, what was charged back, and how charges were settled."
     BILLING_IMPORT = "billing:import", "Import the cost lines of a bill."
+    BILLING_CLOSE = "billing:close", "Record invoices, explain gaps, prepare months and close them."
     AUDIT_READ = "audit:read", "See, export and verify the audit log."
     OPERATIONS_READ = "operations:read", "See the health of the parts of this installation."
     OPERATIONS_ACT = "operations:act", "Switch a cluster between warning and enforcing, rebuild its ledger."
@@ -70,7 +71,7 @@ _NEVER_APPROVES = frozenset({Role.ADMIN, Role.SERVICE})
 _GRANTS: dict[Role, frozenset[Permission]] = {
     Role.REQUESTER: _READS | {Permission.CHANGE_ASK},
     Role.APPROVER: _READS | _APPROVES | {Permission.BILLING_READ, Permission.CHANGE_ASK, Permission.CHANGE_REVOKE},
-    Role.FINANCE: _READS | {Permission.BILLING_READ, Permission.BILLING_IMPORT},
+    Role.FINANCE: _READS | {Permission.BILLING_READ, Permission.BILLING_IMPORT, Permission.BILLING_CLOSE},
     Role.AUDITOR: _READS
     | {
         Permission.BILLING_READ,

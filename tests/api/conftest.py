@@ -15,9 +15,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from billing import api as billing
 from governance import clock
-from governance.api import audit, changes, clusters, configuration, decisions, ground, jobs, quota, tokens
+from governance.api import ground
+from governance.app import API_ROOMS
 from governance.db.session import make_engine, transaction
 from governance.http.ground import mount_ground, set_state
 from governance.identity import tokens as token_rows
@@ -27,9 +27,8 @@ from governance.settings import Billing, Database, Settings
 from tests.configuration.manifests import apply_example
 from tests.databases import begin
 from tests.http.site import listening
-from webhooks.cloud import routes as cloud
 
-PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "bauer", "deployer")
+PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "adeyemi", "sato", "brandt", "bauer", "keller", "deployer")
 _FOLDER = tempfile.TemporaryDirectory(prefix="governance-tests-")
 _DEMO = Settings(environment="demo", billing=Billing(folder=Path(_FOLDER.name)))
 
@@ -52,8 +51,7 @@ class Api:
 def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     mount_ground(app, engine, settings or _DEMO)
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, jobs, cloud, billing)
-    app.include_router(ground.api(*(room.router for room in rooms)))
+    app.include_router(ground.api(*(room.router for room in API_ROOMS)))
     return app
 
 

@@ -20,9 +20,17 @@ def told(billed: str, effective: str = "0", rows: int = 5, **more: str) -> Told:
     return Told(run_id=uuid4(), lines=rows, billed=Decimal(billed), effective=Decimal(effective), **known)
 
 
-def invoice(amount: str, number: str = "1", **more: str) -> Invoice:
-    known = {"issuer": ISSUER, "currency": "EUR", "period": "2026-11"} | more
-    return Invoice(number=number, amount=Decimal(amount), tax=Decimal(0), recorded_at=NOW, recorded_by=uuid4(), **known)
+def invoice(amount: str, number: str = "1") -> Invoice:
+    return Invoice(
+        issuer=ISSUER,
+        currency="EUR",
+        period="2026-11",
+        number=number,
+        amount=Decimal(amount),
+        tax=Decimal(0),
+        recorded_at=NOW,
+        recorded_by=uuid4(),
+    )
 
 
 def reason(amount: str, number: str = "") -> GapReason:
