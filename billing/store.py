@@ -13,8 +13,6 @@ from uuid import uuid4
 
 from governance.errors import Unavailable
 
-_CHUNK_BYTES = 1024 * 1024
-
 
 class StoreUnavailable(Unavailable):
     title = "The store of cost lines cannot be used"
@@ -77,8 +75,5 @@ class Store:
 
 def sha256_of(file: Path) -> str:
     """SHA-256 of a file, in hex."""
-    found = hashlib.sha256()
     with file.open("rb") as content:
-        while chunk := content.read(_CHUNK_BYTES):
-            found.update(chunk)
-    return found.hexdigest()
+        return hashlib.file_digest(content, "sha256").hexdigest()

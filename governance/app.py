@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from billing.api import imports, months, settlements, statements
 from governance import __version__
-from governance.api import audit, changes, clusters, configuration, decisions, jobs, quota, tokens
+from governance.api import audit, changes, checkpoints, clusters, configuration, decisions, jobs, quota, tokens
 from governance.api.ground import api
 from governance.bootstrap import Parts
 from governance.db.session import reading
@@ -25,6 +25,7 @@ API_ROOMS = (
     quota,
     decisions,
     changes,
+    checkpoints,
     clusters,
     tokens,
     audit,

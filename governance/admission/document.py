@@ -10,6 +10,7 @@ from typing import Any
 
 from governance.admission.model import Request
 from governance.change.grants import GrantFact
+from governance.compliance.model import Asked
 from governance.quota.model import Position, ScopeState
 from governance.units import ResourceList
 
@@ -61,6 +62,7 @@ def document(
     level: ResourceList,
     positions: Sequence[Position],
     approval_rules: Sequence[ApprovalRuleFact],
+    checkpoints: Sequence[Asked],
     freezes: Sequence[FreezeFact],
     grant: GrantFact | None,
 ) -> dict[str, Any]:
@@ -96,6 +98,7 @@ def document(
         "level": level.as_dict(),
         "quota": [_quota(one, labels[one.node_id], nodes[one.node_id].kind) for one in positions],
         "approval_rules": [_approval_rule(one, labels[one.node_id]) for one in approval_rules],
+        "checkpoints": [_checkpoint(one, labels[one.node]) for one in checkpoints],
         "freezes": [_freeze(one) for one in freezes],
         "grant": None if grant is None else _grant(grant, labels),
     }
@@ -122,6 +125,18 @@ def _approval_rule(rule: ApprovalRuleFact, node: str) -> dict[str, Any]:
         "above": dict(rule.when.get("above", {})),
         "overrun": bool(rule.when.get("overrun", False)),
         "require": [dict(need) for need in rule.require],
+    }
+
+
+def _checkpoint(asked: Asked, node: str) -> dict[str, Any]:
+    return {
+        "image": asked.image,
+        "digest": asked.digest,
+        "type": asked.type,
+        "node": node,
+        "result": asked.result,
+        "at_s": asked.at_s,
+        "until_s": asked.until_s,
     }
 
 

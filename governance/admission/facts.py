@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Engine, bindparam, select
 from sqlmodel import Session, col
 
@@ -18,6 +19,8 @@ from governance.admission.model import Request
 from governance.admission.tables import DecisionRow
 from governance.change.freezes import freezes_select, rules_select
 from governance.change.grants import grants_select
+from governance.compliance.facts import heads_select, newest_from, requirements_from, requirements_select
+from governance.compliance.model import Newest, Requirement, digest_of
 from governance.db import together
 from governance.db.elements import among, database_now, keys_in
 from governance.db.tables import Counter
@@ -53,6 +56,8 @@ _FACTS = together.together(
         "grants": grants_select(bindparam("target")),
         "freezes": freezes_select(_PATH, database_now()),
         "approval_rules": rules_select(_PATH),
+        "requirements": requirements_select(_PATH),
+        "checkpoints": heads_select(bindparam("digests")),
     },
 )
 
@@ -70,6 +75,8 @@ class Facts:
     grants: tuple[Mapping[str, Any], ...]
     freezes: tuple[FreezeFact, ...]
     approval_rules: tuple[ApprovalRuleFact, ...]
+    requirements: tuple[Requirement, ...]
+    checkpoints: tuple[Newest, ...]  # of the digests that the request names
 
 
 def target_of(request: Request) -> str:
@@ -118,13 +125,22 @@ def _parameters(request: Request) -> dict[str, str]:
         "actor": request.actor,
         "request_uid": request.uid,
         "target": target_of(request),
+        "digests": _digests(request),
     }
 
 
+def _digests(request: Request) -> str:
+    """The digests of the images that a request brings, as JSON. A scale brings none: its workload has them."""
+    images = request.declaration.images if request.declaration else ()
+    digests = {digest for image in images if (digest := digest_of(image))}
+    return orjson.dumps(sorted(digests)).decode()
+
+
 def _facts(at: datetime, rows: Rows) -> Facts:
+    known = known_from(rows)
     return Facts(
         at=at,
-        known=known_from(rows),
+        known=known,
         nodes={
             str(row["id"]): NodeFact(str(row["id"]), row["kind"], row["name"], row["environment"], row["labels"])
             for row in rows["nodes"]
@@ -141,4 +157,6 @@ def _facts(at: datetime, rows: Rows) -> Facts:
             ApprovalRuleFact(row["name"], str(row["node_id"]), row["when"], row["require"])
             for row in rows["approval_rules"]
         ),
+        requirements=requirements_from(rows["requirements"], known.binding.path if known.binding else ()),
+        checkpoints=newest_from(rows["checkpoints"]),
     )

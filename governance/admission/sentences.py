@@ -27,8 +27,8 @@ def _approval(values: _Values) -> str:
 
 
 def _freeze(values: _Values) -> str:
-    ends = datetime.fromtimestamp(values["ends_at_s"], UTC)
-    return f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC: {values['summary']} (calendar {values['calendar']})"
+    ends = _moment(values["ends_at_s"])
+    return f"changes are frozen until {ends}: {values['summary']} (calendar {values['calendar']})"
 
 
 def _placement(values: _Values) -> str:
@@ -36,9 +36,28 @@ def _placement(values: _Values) -> str:
     return f"latency-sensitive clinical workloads run on premises only, and cluster {values['cluster']} is in {where}"
 
 
+def _checkpoint(values: _Values) -> str:
+    image, type_ = values["image"], values["type"]
+    required = f"required at {values['node']}"
+    if values["reason"] == "no-digest":
+        return (
+            f"image {image} is named by a tag alone, and {type_}, {required}, is asked for by digest (IMAGE@sha256:...)"
+        )
+    if values["reason"] == "missing":
+        return f"image {image} has no {type_}, {required} (to record one: governance checkpoint record)"
+    if values["reason"] == "failed":
+        return f"image {image} failed its {type_}, {required}, on {_moment(values['at_s'])}"
+    return f"the {type_} of image {image}, {required}, held until {_moment(values['until_s'])}"
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
     "headroom": _headroom,
     "approval": _approval,
+    "checkpoint": _checkpoint,
     "freeze": _freeze,
     "placement": _placement,
     "check-missing": lambda values: f"the check {values['check']} was not evaluated, so nothing new is admitted",

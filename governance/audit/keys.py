@@ -23,8 +23,8 @@ from governance.audit.chain import key_id
 from governance.errors import BadInput
 
 
-def load_key(path: Path) -> Ed25519PrivateKey:
-    """Read the private key. Raises BadInput."""
+def load_key(path: Path, field: str = "audit.signing_key") -> Ed25519PrivateKey:
+    """Read a private key. `field`: what an error names. Raises BadInput."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
@@ -32,8 +32,8 @@ def load_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise BadInput(
             f"{path} is not a readable Ed25519 private key in PEM.",
-            field="audit.signing_key",
-            remedy="Make one: openssl genpkey -algorithm ed25519 -out audit.pem",
+            field=field,
+            remedy="Make one: openssl genpkey -algorithm ed25519 -out key.pem",
         )
     return key
 

@@ -25,6 +25,7 @@ _MODULES = {  # command: the module that holds it; where the names differ, it is
     "quota": "quota",
     "change": "change",
     "cluster": "cluster",
+    "checkpoint": "checkpoint",
     "billing": "billing",
     "cloud": "cloud",
     "decisions": "decisions",

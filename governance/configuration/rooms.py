@@ -15,12 +15,14 @@ from governance.configuration import (
     rows_change,
     rows_clouds,
     rows_clusters,
+    rows_compliance,
     rows_organisation,
     rows_pricing,
     rows_quota,
     specs,
     specs_billing,
     specs_clouds,
+    specs_compliance,
     specs_pricing,
 )
 from governance.configuration.model import Manifests, Problem
@@ -64,6 +66,11 @@ ROOMS = (  # in the order of writing: what is named comes first
         {"ApprovalRule": specs.ApprovalRule, "FreezeCalendar": specs.FreezeCalendar},
         references.rules,
         rows_change.write,
+    ),
+    Room(
+        {"Attestor": specs_compliance.Attestor, "RequiredCheckpoint": specs_compliance.RequiredCheckpoint},
+        rows_compliance.check,
+        rows_compliance.write,
     ),
 )
 

@@ -50,6 +50,8 @@ class Permission(StrEnum):
     CONFIGURATION_READ = "configuration:read", "See manifests and revisions."
     CONFIGURATION_PLAN = "configuration:plan", "See what a set of manifests would change."
     CONFIGURATION_APPLY = "configuration:apply", "Make a set of manifests the configuration in force."
+    CHECKPOINT_READ = "checkpoint:read", "See which checkpoints an image has passed."
+    CHECKPOINT_RECORD = "checkpoint:record", "Send in a checkpoint that an attestor signed."
     EVENT_SEND = "event:send", "Send events of accounts and subscriptions."
     BILLING_READ = "billing:read", "See bills, what was charged back, and how charges were settled."
     BILLING_IMPORT = "billing:import", "Import the cost lines of a bill."
@@ -61,7 +63,9 @@ class Permission(StrEnum):
 
 EVERY_SCOPE = tuple(sorted(permission.value for permission in Permission))
 
-_READS = frozenset({Permission.QUOTA_READ, Permission.DECISION_READ, Permission.CHANGE_READ})
+_READS = frozenset(
+    {Permission.QUOTA_READ, Permission.DECISION_READ, Permission.CHANGE_READ, Permission.CHECKPOINT_READ}
+)
 _EVERYBODY = frozenset({Permission.PROFILE, Permission.TOKEN_OWN})
 _APPROVES = frozenset({Permission.CHANGE_REVIEW, Permission.CHANGE_BREAK_GLASS})
 _BY_GROUP = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW, Permission.DECISION_READ})
@@ -69,7 +73,7 @@ _BY_DELEGATION = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW})
 _NEVER_APPROVES = frozenset({Role.ADMIN, Role.SERVICE})
 
 _GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.REQUESTER: _READS | {Permission.CHANGE_ASK},
+    Role.REQUESTER: _READS | {Permission.CHANGE_ASK, Permission.CHECKPOINT_RECORD},
     Role.APPROVER: _READS | _APPROVES | {Permission.BILLING_READ, Permission.CHANGE_ASK, Permission.CHANGE_REVOKE},
     Role.FINANCE: _READS | {Permission.BILLING_READ, Permission.BILLING_IMPORT, Permission.BILLING_CLOSE},
     Role.AUDITOR: _READS
@@ -95,6 +99,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CHANGE_ASK,
         Permission.CONFIGURATION_READ,
         Permission.CONFIGURATION_PLAN,
+        Permission.CHECKPOINT_RECORD,
         Permission.EVENT_SEND,
     },
 }

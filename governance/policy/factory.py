@@ -34,6 +34,7 @@ _PROBE: dict[str, Any] = {
     "level": {},
     "quota": [],
     "approval_rules": [],
+    "checkpoints": [],
     "freezes": [],
     "grant": None,
 }

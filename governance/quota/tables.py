@@ -87,7 +87,7 @@ class Charge(Table, table=True):
     level: dict[str, int] = document()  # what stands in usage for it
     confirmed: dict[str, int] = document()  # of the level, what was seen to exist; the rest is held
     version: int = 1  # raised by every write; a writer names the version that it read
-    decision_id: UUID | None = None  # the last admission that raised it
+    decision_id: UUID | None = None  # the last admission that raised it, or refused what is there all the same
     created_at: datetime = instant()
     updated_at: datetime = instant()
 

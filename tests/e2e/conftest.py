@@ -10,14 +10,14 @@ from tests.e2e.recording import recorded
 from tests.e2e.world import ROOT, World, built
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The parts that the story plays on."""
     with built(tmp_path_factory.mktemp("world")) as made, recorded(made):
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example hospital's manifests, in a folder that the story may change."""
     folder = tmp_path_factory.mktemp("manifests") / "hospital"

@@ -34,10 +34,12 @@ NONSENSE = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length
 GPU_SLOTS = {"nvidia.com/gpu": "16"}
 
 
-def refusal(world: World, *words: str, user: str = "okafor", stdin: str | None = None) -> str:
+def refusal(
+    world: World, *words: str, user: str = "okafor", stdin: str | None = None, namespace: str = "ct-training"
+) -> str:
     """What kubectl says when it is refused."""
     with pytest.raises(KubectlError) as caught:
-        world.kubectl(*words, user=user, stdin=stdin)
+        world.kubectl(*words, user=user, stdin=stdin, namespace=namespace)
     return str(caught.value)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import boto3
 from sqlalchemy import Engine, func, make_url, select
 from sqlmodel import col
 
@@ -23,6 +24,7 @@ from governance.quota.tables import Charge, Scope, Usage
 from governance.settings import Database
 from tests.e2e.between import Door, door
 from tests.e2e.service import Service, configure, governance
+from tests.parts import aws as clouds
 from tests.parts import cluster as clusters
 from tests.parts import oidc as providers
 from tests.parts import opa as opas
@@ -30,11 +32,12 @@ from tests.parts import postgres as databases
 from tests.parts import smtp as mails
 from tests.parts.line import Line, line
 from tests.parts.process import wait_until
+from tests.webhooks.cloud.samples import REGION
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = "imaging-onprem-1"
 OUTBOUND_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "sato", "brandt", "ferreira")
+PEOPLE = ("okafor", "lindqvist", "haddad", "novak", "sato", "brandt", "ferreira", "bauer", "keller")
 
 
 class CommandError(AssertionError):
@@ -67,6 +70,7 @@ class World:
     door: Door
     to_database: Line
     to_policy: Line
+    queue: str
     tokens: dict[str, str] = field(default_factory=dict)
 
     def environment_of(self, person: str) -> dict[str, str]:
@@ -139,6 +143,8 @@ def built(folder: Path) -> Iterator[World]:
         to_database = stack.enter_context(line(database.port))
         to_policy = stack.enter_context(line(int(opa.url.rsplit(":", 1)[1])))
         mail = stack.enter_context(mails.start())
+        stack.enter_context(clouds.start(REGION))
+        queue = boto3.client("sqs").create_queue(QueueName="events", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
         receiver = stack.enter_context(_receiver())
         kubernetes = stack.enter_context(
             clusters.start(folder / "cluster", users={**clusters.PEOPLE, **dict.fromkeys(PEOPLE, ())})
@@ -169,13 +175,16 @@ def built(folder: Path) -> Iterator[World]:
             "GOVERNANCE_OUTBOUND__SECRET": OUTBOUND_SECRET,
             "GOVERNANCE_AUDIT__SIGNING_KEY": str(folder / "audit.pem"),
             "GOVERNANCE_AUDIT__SHIP_TO": str(folder / "heads"),
+            "GOVERNANCE_CLOUD__AWS_QUEUES": json.dumps([queue]),
+            "GOVERNANCE_BILLING__FOLDER": str(folder / "billing"),
             "GOVERNANCE_CLUSTERS": json.dumps({CLUSTER: str(kubernetes.kubeconfigs["governance"])}),
         }
         engine = make_engine(Database(url=url.render_as_string(hide_password=False)))
         stack.callback(engine.dispose)
         stack.callback(service.stop)
         before = stack.enter_context(door(service.webhook_url, service.certificates))
-        yield World(folder, kubernetes, service, engine, provider, mail, receiver, before, to_database, to_policy)
+        lines = (to_database, to_policy)
+        yield World(folder, kubernetes, service, engine, provider, mail, receiver, before, *lines, queue)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.policy.model import Finding, Need
-from tests.policy.documents import Document, allowance, freeze, grant, project, quota, row, rule, sample
+from tests.policy.documents import Document, allowance, checkpoint, freeze, grant, project, quota, row, rule, sample
 
-ALL = frozenset({"approval", "freeze", "headroom", "placement"})
+ALL = frozenset({"approval", "checkpoint", "freeze", "headroom", "placement"})
 NONE: frozenset[str] = frozenset()
 LIMIT_MAX = 2**63 - 1
 
@@ -41,6 +41,16 @@ FREEZE_NEED = need("freeze", "approver@radiology")
 CLOUD = {"name": "frankfurt", "labels": {"location": "cloud"}}
 IN_CLOUD = Finding("placement", {"cluster": "frankfurt", "location": "cloud"})
 OVER = quota(limit=5999)
+
+
+def unpassed(reason: str, **changes: int) -> Finding:
+    told = {name: checkpoint()[name] for name in ("image", "type", "node", "at_s", "until_s")}
+    return Finding("checkpoint", {**told, "reason": reason, **changes})
+
+
+NO_SCAN = checkpoint(result="", at_s=0, until_s=0)
+SCAN_MISSING = unpassed("missing", at_s=0, until_s=0)
+EXPIRED = unpassed("expired", until_s=1_795_000_000)
 
 HEADROOM = [
     Case("a request that no rule minds passes", sample()),
@@ -134,6 +144,20 @@ APPROVAL = [
     ),
 ]
 
+CHECKPOINT = [
+    Case("a pass that holds is enough", sample(checkpoints=[checkpoint()])),
+    Case("a pass that holds no longer is not", sample(checkpoints=[checkpoint(until_s=1_795_000_000)]), (EXPIRED,)),
+    Case("a failure denies", sample(checkpoints=[checkpoint(result="fail")]), (unpassed("failed"),)),
+    Case("none at all denies", sample(checkpoints=[NO_SCAN]), (SCAN_MISSING,)),
+    Case(
+        "a tag alone denies, whatever was scanned",
+        sample(checkpoints=[checkpoint(digest="")]),
+        (unpassed("no-digest"),),
+    ),
+    Case("a grant answers it", sample(checkpoints=[NO_SCAN], grant=grant("checkpoint"))),
+    Case("a grant of something else does not", sample(checkpoints=[NO_SCAN], grant=grant("freeze")), (SCAN_MISSING,)),
+]
+
 FREEZE = [
     Case("a freeze denies", sample(freezes=[freeze()]), (FROZEN,), (FREEZE_NEED,)),
     Case("a freeze of every environment denies", sample(freezes=[freeze(environments=[])]), (FROZEN,), (FREEZE_NEED,)),
@@ -204,4 +228,4 @@ UNSOUND = [
     Case("labels that are a list", sample(project=project(labels=["clinical"])), missing=frozenset({"placement"})),
 ]
 
-CASES = [*HEADROOM, *APPROVAL, *FREEZE, *PLACEMENT]
+CASES = [*HEADROOM, *APPROVAL, *CHECKPOINT, *FREEZE, *PLACEMENT]

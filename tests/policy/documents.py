@@ -44,6 +44,7 @@ def sample(**changes: object) -> Document:
         "level": {"requests.cpu": 6000},
         "quota": [row("radiology/imaging", "project"), row("radiology"), row("hospital", limit=None)],
         "approval_rules": [],
+        "checkpoints": [],
         "freezes": [],
         "grant": None,
     }
@@ -78,6 +79,13 @@ def freeze(**changes: object) -> Document:
     """A freeze that holds for the sample."""
     window = {"calendar": "winter", "summary": "Winter closure", "environments": ["production"]}
     return {**window, "ends_at_s": 1_795_003_600, **changes}
+
+
+def checkpoint(**changes: object) -> Document:
+    """A vulnerability scan that the sample's image has passed."""
+    image = "registry.example/viewer@sha256:4f53"
+    asked = {"image": image, "digest": "sha256:4f53", "type": "vuln-scan", "node": "radiology", "result": "pass"}
+    return {**asked, "at_s": 1_794_000_000, "until_s": 1_795_000_001, **changes}
 
 
 def grant(*waives: str, allowances: list[Document] | None = None) -> Document:

@@ -11,8 +11,8 @@ import pytest
 from governance.errors import PolicyUnavailable
 from governance.policy.factory import health
 from governance.policy.model import Evaluation, PolicyEngine
-from tests.policy.cases import ALL, ASKED, CASES, CLOUD, FROZEN, IN_CLOUD, OVER, UNSOUND, Case, over
-from tests.policy.documents import Document, freeze, rule, sample
+from tests.policy.cases import ALL, ASKED, CASES, CLOUD, FROZEN, IN_CLOUD, OVER, UNSOUND, Case, over, unpassed
+from tests.policy.documents import Document, checkpoint, freeze, rule, sample
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -49,6 +49,7 @@ def test_a_well_engine_says_so(policy_engine: PolicyEngine) -> None:
 DENIED = {
     "headroom": (sample(quota=OVER), over()),
     "approval": (sample(approval_rules=[rule()]), ASKED),
+    "checkpoint": (sample(checkpoints=[checkpoint(result="fail")]), unpassed("failed")),
     "freeze": (sample(freezes=[freeze()]), FROZEN),
     "placement": (sample(cluster=CLOUD), IN_CLOUD),
 }

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from governance.admission.admit import admit
@@ -27,7 +28,7 @@ from governance.quota.model import Declaration
 from governance.quota.observe import observe
 from governance.quota.plan import ObjectRef, Observation
 from governance.quota.resources import Resource, charge_of, is_gone, link, unlink
-from governance.quota.tables import Binding, Scope
+from governance.quota.tables import Binding, Charge, Scope
 from governance.units import ResourceList
 from webhooks.cloud import eventbridge
 from webhooks.cloud.event import Event
@@ -93,8 +94,15 @@ def _launched(what: Handling, launch: Launched) -> str:
                 launch.provider, launch.scope, launch.resource_id, "machine", launch.region, launch.machine
             )
             link(session, charge, thing, launch.at)
+            _decided_by(session, charge, decision.id)
     verdict = "allowed" if decision.allowed else "observed above what was allowed"
     return f"{launch.name} {verdict} by decision {decision.id}"
+
+
+def _decided_by(session: Session, charge: UUID, decision: UUID) -> None:
+    """Say which decision a charge leads back to, where it has none: what was refused is there all the same."""
+    missing = update(Charge).where(col(Charge.id) == charge, col(Charge.decision_id).is_(None))
+    session.execute(missing.values(decision_id=decision))
 
 
 def _ended(what: Handling, end: Ended) -> str:

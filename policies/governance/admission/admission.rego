@@ -7,7 +7,7 @@
 # schemas:
 #   - input: schema.input
 # custom:
-#   rules: [approval, freeze, headroom, placement]
+#   rules: [approval, checkpoint, freeze, headroom, placement]
 package governance.admission
 
 import data.governance.facts

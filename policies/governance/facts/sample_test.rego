@@ -31,6 +31,7 @@ sample := {
 		row("hospital", "department", null),
 	],
 	"approval_rules": [],
+	"checkpoints": [],
 	"freezes": [],
 	"grant": null,
 }

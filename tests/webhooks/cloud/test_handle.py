@@ -115,6 +115,8 @@ def test_what_is_launched_above_the_limit_is_observed_and_opens_a_breach(clouds:
     (denied,) = clouds.hospital.rows("deny")
     assert denied.object_uid == ONE
     with reading(clouds.engine) as session:
+        charge = session.scalars(select(Charge).where(col(Charge.incarnation) == ONE)).one()
+        assert charge.decision_id == denied.id  # whose bill it will be leads back to who asked, though it was refused
         breaches = session.scalars(select(Breach).where(col(Breach.resource) == GPU)).all()
     assert breaches
     clouds.tell(state_change(ONE, "terminated"))
