@@ -40,9 +40,7 @@ def _checkpoint(values: _Values) -> str:
     image, type_ = values["image"], values["type"]
     required = f"required at {values['node']}"
     if values["reason"] == "no-digest":
-        return (
-            f"image {image} is named by a tag alone, and {type_}, {required}, is asked for by digest (IMAGE@sha256:...)"
-        )
+        return f"image {image} is named by no digest (IMAGE@sha256:...), and {type_} is {required}"
     if values["reason"] == "missing":
         return f"image {image} has no {type_}, {required} (to record one: governance checkpoint record)"
     if values["reason"] == "failed":

@@ -27,6 +27,7 @@ from webhooks.cloud.tables import InboxEvent
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 FIRST, SECOND, THIRD, FOURTH = (f"i-0{letter * 16}" for letter in "abcd")
+_LEASE_AND_MORE_S = 90  # an event that a killed worker held is handled again when its lease is over
 BIG = "g5.48xlarge"  # eight GPUs
 
 
@@ -106,7 +107,7 @@ def test_10_a_launch_by_the_queue_around_a_kill_is_charged_once(world: World) ->
     eventually(lambda: SECOND in charges_of(world, SECOND), "the launch is charged")
     world.service.kill("worker")
     world.service.run("worker")
-    eventually(lambda: is_handled(world) and _is_empty(world), "everything is handled")
+    eventually(lambda: is_handled(world) and _is_empty(world), "everything is handled", _LEASE_AND_MORE_S)
     assert charges_of(world, SECOND) == {SECOND: ("confirmed", 1)}
     assert world.used("radiology")[GPU] == used + 1
 
@@ -143,7 +144,7 @@ def test_14_a_line_of_the_bill_settles_the_launch_and_leads_back_to_who_asked(wo
     shown = world.cli("quota", "show", "radiology", person="lindqvist")
     (row,) = [line for line in shown.splitlines() if line.startswith(month)]
     assert "18.40" in row, shown
-    (settled,) = [one for one in settlements(world, month) if one["lines"]]
+    (settled,) = settlements(world, month)
     assert (settled["name"].split("/")[-1], settled["actual"], settled["billed"]) == (
         FIRST,
         "18.400000000000",
@@ -158,8 +159,7 @@ def test_14_a_line_of_the_bill_settles_the_launch_and_leads_back_to_who_asked(wo
     assert settlements(world, month) == before
     send_bill(world, EffectiveCost="17.40")
     after = settlements(world, month)
-    changed = [(one["actual"], other["actual"]) for one, other in zip(before, after, strict=True) if one != other]
-    assert changed == [("18.400000000000", "17.400000000000")]
+    assert [(one["actual"], one["estimate"]) for one in after] == [("17.400000000000", before[0]["estimate"])]
 
 
 def send_bill(world: World, **line: str) -> str:
@@ -181,6 +181,6 @@ def send_bill(world: World, **line: str) -> str:
 
 
 def settlements(world: World, month: str) -> list[Json]:
+    """Of what lines have come for: what is only foretold grows as time goes by."""
     told = world.cli("billing", "settlement", "radiology", month, "--output", "json", person="lindqvist")
-    found: list[Json] = json.loads(told)
-    return found
+    return [one for one in json.loads(told) if one["lines"]]
