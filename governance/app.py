@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from billing import api as billing
 from governance import __version__
-from governance.api import audit, changes, clusters, configuration, decisions, jobs, quota, tokens
+from governance.api import audit, changes, checkpoints, clusters, configuration, decisions, jobs, quota, tokens
 from governance.api.ground import api
 from governance.bootstrap import Parts
 from governance.db.session import reading
@@ -39,7 +39,7 @@ def web_app(parts: Parts) -> FastAPI:
     )
     mount_ground(app, parts.engine, parts.settings)
     app.state.policy = parts.policy
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, jobs, cloud, billing)
+    rooms = (configuration, quota, decisions, changes, checkpoints, clusters, tokens, audit, jobs, cloud, billing)
     app.include_router(api(*(room.router for room in rooms)))
     mount_pages(app, parts.settings, lambda: parts.policy.rules)
     _add_health(app, parts)

@@ -11,6 +11,7 @@ import billing.tables  # noqa: F401  (every table hangs on the one metadata)
 import governance.admission.tables
 import governance.audit.tables
 import governance.change.tables
+import governance.compliance.tables
 import governance.configuration.tables
 import governance.db.tables
 import governance.identity.tables

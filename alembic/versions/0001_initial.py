@@ -174,6 +174,39 @@ def upgrade() -> None:
     with op.batch_alter_table('api_token', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_api_token_person_id'), ['person_id'], unique=False)
 
+    op.create_table('attestor',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('public_key', sa.String(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.ForeignKeyConstraint(['owner_id'], ['person.id'], name=op.f('fk_attestor_owner_id_person')),
+    sa.PrimaryKeyConstraint('name', 'type', name=op.f('pk_attestor'))
+    )
+    op.create_table('checkpoint',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('result', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('resource', sa.String(), nullable=False),
+    sa.Column('control', sa.String(), nullable=False),
+    sa.Column('policy_digest', sa.String(), nullable=False),
+    sa.Column('attestor', sa.String(), nullable=False),
+    sa.Column('key_id', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
+    sa.Column('waiver', sa.String(), nullable=False),
+    sa.Column('evidence', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('envelope', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('statement_digest', sa.String(), nullable=False),
+    sa.Column('recorded_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('recorded_by', sa.Uuid(), nullable=False),
+    sa.ForeignKeyConstraint(['recorded_by'], ['person.id'], name=op.f('fk_checkpoint_recorded_by_person')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_checkpoint')),
+    sa.UniqueConstraint('statement_digest', name=op.f('uq_checkpoint_statement_digest'))
+    )
+    with op.batch_alter_table('checkpoint', schema=None) as batch_op:
+        batch_op.create_index('ix_checkpoint_digest', ['digest', 'type', 'at'], unique=False)
+
     op.create_table('config_revision',
     sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('applied_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
@@ -378,6 +411,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_charge_incarnation'), ['incarnation'], unique=False)
         batch_op.create_index(batch_op.f('ix_charge_project_id'), ['project_id'], unique=False)
 
+    op.create_table('checkpoint_requirement',
+    sa.Column('node_id', sa.Uuid(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('age_max_s', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_checkpoint_requirement_node_id_node')),
+    sa.PrimaryKeyConstraint('node_id', 'type', name=op.f('pk_checkpoint_requirement'))
+    )
     op.create_table('config_item',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -722,6 +762,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_config_item_from_revision'))
 
     op.drop_table('config_item')
+    op.drop_table('checkpoint_requirement')
     with op.batch_alter_table('charge', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_charge_project_id'))
         batch_op.drop_index(batch_op.f('ix_charge_incarnation'))
@@ -769,6 +810,11 @@ def downgrade() -> None:
     op.drop_table('delegation')
     op.drop_table('cost_batch')
     op.drop_table('config_revision')
+    with op.batch_alter_table('checkpoint', schema=None) as batch_op:
+        batch_op.drop_index('ix_checkpoint_digest')
+
+    op.drop_table('checkpoint')
+    op.drop_table('attestor')
     with op.batch_alter_table('api_token', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_api_token_person_id'))
 

@@ -14,10 +14,11 @@ from governance.admission import record
 from governance.admission.decide import decide, refuse
 from governance.admission.digest import canonical, digest_of, footprint_of, subject_of
 from governance.admission.document import document
-from governance.admission.facts import Facts, ref_of
+from governance.admission.facts import Facts, images_in, ref_of
 from governance.admission.governed import one_run
 from governance.admission.model import Decision, Request
 from governance.change.grants import GrantFact, pick
+from governance.compliance.model import Asked, asked_of, new_images
 from governance.db.base import NewRow
 from governance.errors import ClusterUnavailable, PolicyUnavailable
 from governance.policy.model import Evaluation, PolicyEngine
@@ -325,8 +326,20 @@ def _document(
         positions=walk(known.usage, proposal.plan.path, increase),
         approval_rules=facts.approval_rules,
         freezes=facts.freezes,
+        checkpoints=_checkpoints(request, facts, proposal),
         grant=grant,
     )
+
+
+def _checkpoints(request: Request, facts: Facts, proposal: Proposal) -> tuple[Asked, ...]:
+    """What is asked of the images that are new to the root (LEDGER, Continuity): it was admitted with those of all that
+    it is known to declare. A controller's pod that draws on an admitted charge brings nothing new."""
+    known = facts.known
+    if not facts.requirements or (request.controller_made and proposal.charge_id in known.charges):
+        return ()
+    mine = (one for one in known.objects.values() if one.charge_id == proposal.charge_id and not one.gone)
+    admitted = [image for one in mine for declared in one.declared() for image in declared.images]
+    return asked_of(new_images(images_in(request), admitted), facts.requirements, facts.standings)
 
 
 def _decide(

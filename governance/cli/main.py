@@ -24,6 +24,7 @@ _MODULES = {  # command: the module that holds it; where the names differ, it is
     "apply": "configuration",
     "quota": "quota",
     "change": "change",
+    "checkpoint": "checkpoint",
     "cluster": "cluster",
     "billing": "billing",
     "cloud": "cloud",

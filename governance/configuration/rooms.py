@@ -14,11 +14,13 @@ from governance.configuration import (
     rows_change,
     rows_clouds,
     rows_clusters,
+    rows_compliance,
     rows_organisation,
     rows_pricing,
     rows_quota,
     specs,
     specs_clouds,
+    specs_compliance,
     specs_pricing,
 )
 from governance.configuration.model import Manifests, Problem
@@ -61,6 +63,7 @@ ROOMS = (  # in the order of writing: what is named comes first
         references.rules,
         rows_change.write,
     ),
+    Room({"Attestor": specs_compliance.Attestor}, rows_compliance.check, rows_compliance.write),
 )
 
 

@@ -47,6 +47,8 @@ class Permission(StrEnum):
     CHANGE_REVIEW = "change:review", "Approve, reject or question a change that somebody else asked for."
     CHANGE_REVOKE = "change:revoke", "Take back a grant that is not used yet."
     CHANGE_BREAK_GLASS = "change:break-glass", "Act first in an emergency, and answer for it in a review afterwards."
+    CHECKPOINT_READ = "checkpoint:read", "See which controls were passed or failed, and who attested it."
+    CHECKPOINT_RECORD = "checkpoint:record", "Record a signed checkpoint."
     CONFIGURATION_READ = "configuration:read", "See manifests and revisions."
     CONFIGURATION_PLAN = "configuration:plan", "See what a set of manifests would change."
     CONFIGURATION_APPLY = "configuration:apply", "Make a set of manifests the configuration in force."
@@ -60,7 +62,9 @@ class Permission(StrEnum):
 
 EVERY_SCOPE = tuple(sorted(permission.value for permission in Permission))
 
-_READS = frozenset({Permission.QUOTA_READ, Permission.DECISION_READ, Permission.CHANGE_READ})
+_READS = frozenset(
+    {Permission.QUOTA_READ, Permission.DECISION_READ, Permission.CHANGE_READ, Permission.CHECKPOINT_READ}
+)
 _EVERYBODY = frozenset({Permission.PROFILE, Permission.TOKEN_OWN})
 _APPROVES = frozenset({Permission.CHANGE_REVIEW, Permission.CHANGE_BREAK_GLASS})
 _BY_GROUP = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW, Permission.DECISION_READ})
@@ -68,7 +72,7 @@ _BY_DELEGATION = frozenset({Permission.CHANGE_READ, Permission.CHANGE_REVIEW})
 _NEVER_APPROVES = frozenset({Role.ADMIN, Role.SERVICE})
 
 _GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.REQUESTER: _READS | {Permission.CHANGE_ASK},
+    Role.REQUESTER: _READS | {Permission.CHANGE_ASK, Permission.CHECKPOINT_RECORD},
     Role.APPROVER: _READS | _APPROVES | {Permission.BILLING_READ, Permission.CHANGE_ASK, Permission.CHANGE_REVOKE},
     Role.FINANCE: _READS | {Permission.BILLING_READ, Permission.BILLING_IMPORT},
     Role.AUDITOR: _READS
@@ -94,6 +98,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CHANGE_ASK,
         Permission.CONFIGURATION_READ,
         Permission.CONFIGURATION_PLAN,
+        Permission.CHECKPOINT_RECORD,
         Permission.EVENT_SEND,
     },
 }

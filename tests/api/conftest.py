@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from billing import api as billing
 from governance import clock
-from governance.api import audit, changes, clusters, configuration, decisions, ground, jobs, quota, tokens
+from governance.api import audit, changes, checkpoints, clusters, configuration, decisions, ground, jobs, quota, tokens
 from governance.db.session import make_engine, transaction
 from governance.http.ground import mount_ground, set_state
 from governance.identity import tokens as token_rows
@@ -52,7 +52,7 @@ class Api:
 def new_app(engine: Engine, settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="governance", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     mount_ground(app, engine, settings or _DEMO)
-    rooms = (configuration, quota, decisions, changes, clusters, tokens, audit, jobs, cloud, billing)
+    rooms = (configuration, quota, decisions, changes, checkpoints, clusters, tokens, audit, jobs, cloud, billing)
     app.include_router(ground.api(*(room.router for room in rooms)))
     return app
 

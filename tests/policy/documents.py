@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 Document = dict[str, Any]
+IMAGE = "registry.example/viewer@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 
 
 def row(node: str, kind: str = "department", **changes: object) -> Document:
@@ -29,9 +30,7 @@ def sample(**changes: object) -> Document:
             "actor": "okafor",
             "dry_run": False,
             "new_template": False,
-            "images": [
-                "registry.example/viewer@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
-            ],
+            "images": [IMAGE],
         },
         "project": {
             "name": "imaging",
@@ -45,6 +44,7 @@ def sample(**changes: object) -> Document:
         "quota": [row("radiology/imaging", "project"), row("radiology"), row("hospital", limit=None)],
         "approval_rules": [],
         "freezes": [],
+        "checkpoints": [],
         "grant": None,
     }
     return copy.deepcopy({**document, **changes})
@@ -78,6 +78,17 @@ def freeze(**changes: object) -> Document:
     """A freeze that holds for the sample."""
     window = {"calendar": "winter", "summary": "Winter closure", "environments": ["production"]}
     return {**window, "ends_at_s": 1_795_003_600, **changes}
+
+
+def checkpoint(**changes: object) -> Document:
+    """A passed scan of the sample's image."""
+    found = {"image": IMAGE, "digest": IMAGE.partition("@")[2], "type": "vuln-scan", "node": "radiology"}
+    return {**found, "result": "pass", "at_s": 1_794_999_000, "valid_until_s": None, **changes}
+
+
+def unchecked(**changes: object) -> Document:
+    """The same without any result."""
+    return checkpoint(result=None, at_s=None, **changes)
 
 
 def grant(*waives: str, allowances: list[Document] | None = None) -> Document:

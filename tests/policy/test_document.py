@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,13 +12,14 @@ import pytest
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact, document
 from governance.admission.model import Request
 from governance.change.grants import GrantFact
+from governance.compliance.model import Asked
 from governance.policy import bundle
 from governance.policy.factory import _PROBE
 from governance.policy.model import PolicyEngine
 from governance.quota.model import ScopeState, UsageRow, walk
 from governance.units import ResourceList
 from tests.policy.cases import ALL
-from tests.policy.documents import Document, allowance, freeze, grant, rule, sample
+from tests.policy.documents import Document, allowance, checkpoint, freeze, grant, rule, sample
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NODES = {
@@ -76,6 +77,7 @@ def written(limit: int, grant_fact: GrantFact | None = None) -> Document:
             )
         ],
         freezes=[FreezeFact("winter", "Winter closure", ("staging",), AT)],
+        checkpoints=[Asked("viewer@sha256:0", "sha256:0", "vuln-scan", "2", "pass", AT, AT + timedelta(days=1))],
         grant=grant_fact,
     )
 
@@ -99,7 +101,12 @@ def test_a_grant_with_its_allowance_answers_it(policy_engine: PolicyEngine) -> N
     "made",
     [
         written(6000, granted("freeze", amount=1)),
-        sample(approval_rules=[rule()], freezes=[freeze()], grant=grant("freeze", allowances=[allowance(1)])),
+        sample(
+            approval_rules=[rule()],
+            freezes=[freeze()],
+            checkpoints=[checkpoint()],
+            grant=grant("freeze", allowances=[allowance(1)]),
+        ),
         _PROBE,
     ],
     ids=["admission", "tests", "health"],

@@ -17,8 +17,8 @@ from cloudevents.core.exceptions import BaseCloudEventException, CloudEventValid
 from cloudevents.core.v1.event import CloudEvent
 
 from governance.errors import BadInput
+from governance.strict_json import load, load_any
 from webhooks.read import Object, at, section, text
-from webhooks.strict_json import load, load_any
 
 Provider = Literal["aws", "azure"]
 

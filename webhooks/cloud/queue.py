@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 
 from governance.clock import Clock
 from governance.errors import BadInput
+from governance.strict_json import load
 from webhooks.cloud import aws
 from webhooks.cloud.event import DEPTH_MAX, from_document, refuse_stale
 from webhooks.cloud.inbox import store
-from webhooks.strict_json import load
 
 _WAIT_S = 5  # of one receive; a worker that is told to stop is late by that much at most
 

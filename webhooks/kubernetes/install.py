@@ -161,7 +161,7 @@ def _rules(scalables: Iterable[Scalable]) -> list[Json]:
     both = ["CREATE", "UPDATE"]
     rules = [
         _rule("", ["pods", "replicationcontrollers", "persistentvolumeclaims", "services"], both),
-        _rule("", ["pods/resize", "replicationcontrollers/scale"], ["UPDATE"]),
+        _rule("", ["pods/resize", "pods/ephemeralcontainers", "replicationcontrollers/scale"], ["UPDATE"]),
         _rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], both),
         _rule("apps", scaled, ["UPDATE"]),
         _rule("batch", ["jobs", "cronjobs"], both),

@@ -15,9 +15,9 @@ from typing import Any, Literal, cast
 import orjson
 
 from governance.errors import BadInput, GovernanceError, TooLarge
+from governance.strict_json import load
 from webhooks.kubernetes.kinds import kind_of
 from webhooks.read import Object, at, flag, section, text
-from webhooks.strict_json import load
 
 API_VERSION = "admission.k8s.io/v1"
 DEPTH_MAX = 64  # no governed kind comes near it
