@@ -179,6 +179,13 @@ class Cloud(_Group):
     """How long an event may wait for what it needs: an account that is described, a launch that it ends."""
 
 
+class Checkpoints(_Group):
+    """Signed statements about images; see checkpoints.md."""
+
+    statement_hours_max: int = Field(default=24, ge=1)
+    """An older statement is not recorded: what was found then may not be so now."""
+
+
 class Billing(_Group):
     """Bills, and what is made of them."""
 
@@ -223,6 +230,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     outbound: Outbound = Outbound()
     cloud: Cloud = Cloud()
+    checkpoints: Checkpoints = Checkpoints()
     billing: Billing = Billing()
     audit: Audit = Audit()
     operations: Operations = Operations()

@@ -1,4 +1,4 @@
-"""JSON as doors for machines take it: an object, each member once, no deeper than anybody needs, no NaN.
+"""JSON as it is taken from machines: an object, each member once, no deeper than anybody needs, no NaN.
 
 Source: RFC 8259, section 4 (names within an object should be unique: receivers disagree about those that are not).
 """

@@ -28,13 +28,6 @@ def upgrade() -> None:
     with op.batch_alter_table('allocation_run', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_allocation_run_period'), ['period'], unique=False)
 
-    op.create_table('attestor',
-    sa.Column('name', sa.String(), nullable=False),
-    sa.Column('public_key', sa.String(), nullable=False),
-    sa.Column('types', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('revision', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('name', name=op.f('pk_attestor'))
-    )
     op.create_table('audit_event',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
@@ -195,30 +188,38 @@ def upgrade() -> None:
     with op.batch_alter_table('api_token', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_api_token_person_id'), ['person_id'], unique=False)
 
+    op.create_table('attestor',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('public_key', sa.String(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.ForeignKeyConstraint(['owner_id'], ['person.id'], name=op.f('fk_attestor_owner_id_person')),
+    sa.PrimaryKeyConstraint('name', 'type', name=op.f('pk_attestor'))
+    )
     op.create_table('checkpoint',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('type', sa.String(), nullable=False),
-    sa.Column('digest', sa.String(), nullable=False),
     sa.Column('result', sa.String(), nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('resource', sa.String(), nullable=False),
+    sa.Column('control', sa.String(), nullable=False),
+    sa.Column('policy_digest', sa.String(), nullable=False),
+    sa.Column('attestor', sa.String(), nullable=False),
+    sa.Column('key_id', sa.String(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.Column('until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
-    sa.Column('control', sa.String(), nullable=False),
-    sa.Column('resource', sa.String(), nullable=False),
-    sa.Column('policy_digest', sa.String(), nullable=False),
     sa.Column('waiver', sa.String(), nullable=False),
     sa.Column('evidence', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('attestor', sa.String(), nullable=False),
-    sa.Column('public_key', sa.String(), nullable=False),
-    sa.Column('sha256', sa.String(), nullable=False),
-    sa.Column('envelope', sa.String(), nullable=False),
+    sa.Column('envelope', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('statement_digest', sa.String(), nullable=False),
     sa.Column('recorded_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.Column('recorded_by', sa.Uuid(), nullable=False),
     sa.ForeignKeyConstraint(['recorded_by'], ['person.id'], name=op.f('fk_checkpoint_recorded_by_person')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_checkpoint')),
-    sa.UniqueConstraint('sha256', name=op.f('uq_checkpoint_sha256'))
+    sa.UniqueConstraint('statement_digest', name=op.f('uq_checkpoint_statement_digest'))
     )
     with op.batch_alter_table('checkpoint', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_checkpoint_digest'), ['digest'], unique=False)
+        batch_op.create_index('ix_checkpoint_digest', ['digest', 'type'], unique=False)
 
     op.create_table('config_revision',
     sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
@@ -485,25 +486,21 @@ def upgrade() -> None:
     op.create_table('checkpoint_head',
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('type', sa.String(), nullable=False),
+    sa.Column('attestor', sa.String(), nullable=False),
     sa.Column('checkpoint_id', sa.Uuid(), nullable=False),
     sa.Column('result', sa.String(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
     sa.Column('until', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=True),
     sa.ForeignKeyConstraint(['checkpoint_id'], ['checkpoint.id'], name=op.f('fk_checkpoint_head_checkpoint_id_checkpoint')),
-    sa.PrimaryKeyConstraint('digest', 'type', name=op.f('pk_checkpoint_head'))
+    sa.PrimaryKeyConstraint('digest', 'type', 'attestor', name=op.f('pk_checkpoint_head'))
     )
-    op.create_table('checkpoint_rule',
-    sa.Column('name', sa.String(), nullable=False),
+    op.create_table('checkpoint_requirement',
     sa.Column('node_id', sa.Uuid(), nullable=False),
-    sa.Column('types', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('environments', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.Column('max_age_days', sa.Integer(), nullable=True),
-    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_checkpoint_rule_node_id_node')),
-    sa.PrimaryKeyConstraint('name', name=op.f('pk_checkpoint_rule'))
+    sa.Column('type', sa.String(), nullable=False),
+    sa.Column('age_max_s', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_checkpoint_requirement_node_id_node')),
+    sa.PrimaryKeyConstraint('node_id', 'type', name=op.f('pk_checkpoint_requirement'))
     )
-    with op.batch_alter_table('checkpoint_rule', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_checkpoint_rule_node_id'), ['node_id'], unique=False)
-
     op.create_table('config_item',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -891,10 +888,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_config_item_from_revision'))
 
     op.drop_table('config_item')
-    with op.batch_alter_table('checkpoint_rule', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_checkpoint_rule_node_id'))
-
-    op.drop_table('checkpoint_rule')
+    op.drop_table('checkpoint_requirement')
     op.drop_table('checkpoint_head')
     with op.batch_alter_table('charge', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_charge_project_id'))
@@ -954,9 +948,10 @@ def downgrade() -> None:
     op.drop_table('cost_batch')
     op.drop_table('config_revision')
     with op.batch_alter_table('checkpoint', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_checkpoint_digest'))
+        batch_op.drop_index('ix_checkpoint_digest')
 
     op.drop_table('checkpoint')
+    op.drop_table('attestor')
     with op.batch_alter_table('api_token', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_api_token_person_id'))
 
@@ -997,7 +992,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_audit_event_action'))
 
     op.drop_table('audit_event')
-    op.drop_table('attestor')
     with op.batch_alter_table('allocation_run', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_allocation_run_period'))
 

@@ -62,8 +62,8 @@ def document(
     level: ResourceList,
     positions: Sequence[Position],
     approval_rules: Sequence[ApprovalRuleFact],
-    checkpoints: Sequence[Asked],
     freezes: Sequence[FreezeFact],
+    checkpoints: Sequence[Asked],
     grant: GrantFact | None,
 ) -> dict[str, Any]:
     """The policy input.
@@ -73,6 +73,7 @@ def document(
         new_template: whether something would run that the root does not run yet.
         increase: what the charge would rise by; `level`: what it would be.
         positions: every node of the path times every rising resource, without the grant's allowances.
+        checkpoints: what is asked of images that the root was not admitted with, and how each stands.
 
     Departments stand by their name, the project as department/project: no two nodes of a path share one.
     """
@@ -98,8 +99,8 @@ def document(
         "level": level.as_dict(),
         "quota": [_quota(one, labels[one.node_id], nodes[one.node_id].kind) for one in positions],
         "approval_rules": [_approval_rule(one, labels[one.node_id]) for one in approval_rules],
-        "checkpoints": [_checkpoint(one, labels[one.node]) for one in checkpoints],
         "freezes": [_freeze(one) for one in freezes],
+        "checkpoints": [_checkpoint(one, labels[one.node_id]) for one in checkpoints],
         "grant": None if grant is None else _grant(grant, labels),
     }
 
@@ -128,18 +129,6 @@ def _approval_rule(rule: ApprovalRuleFact, node: str) -> dict[str, Any]:
     }
 
 
-def _checkpoint(asked: Asked, node: str) -> dict[str, Any]:
-    return {
-        "image": asked.image,
-        "digest": asked.digest,
-        "type": asked.type,
-        "node": node,
-        "result": asked.result,
-        "at_s": asked.at_s,
-        "until_s": asked.until_s,
-    }
-
-
 def _freeze(freeze: FreezeFact) -> dict[str, Any]:
     return {
         "calendar": freeze.calendar,
@@ -147,6 +136,22 @@ def _freeze(freeze: FreezeFact) -> dict[str, Any]:
         "environments": list(freeze.environments),
         "ends_at_s": int(freeze.ends_at.timestamp()),
     }
+
+
+def _checkpoint(asked: Asked, node: str) -> dict[str, Any]:
+    return {
+        "image": asked.image,
+        "digest": asked.digest,
+        "type": asked.type,
+        "node": node,
+        "result": asked.result,
+        "at_s": _epoch(asked.at),
+        "valid_until_s": _epoch(asked.valid_until),
+    }
+
+
+def _epoch(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())
 
 
 def _grant(grant: GrantFact, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -19,8 +19,13 @@ from governance.admission.model import Request
 from governance.admission.tables import DecisionRow
 from governance.change.freezes import freezes_select, rules_select
 from governance.change.grants import grants_select
-from governance.compliance.facts import heads_select, newest_from, requirements_from, requirements_select
-from governance.compliance.model import Newest, Requirement, digest_of
+from governance.compliance.model import Requirement, Standing, digest_in, new_images, strictest
+from governance.compliance.standing import (
+    requirements_from,
+    requirements_select,
+    standings_from,
+    standings_select,
+)
 from governance.db import together
 from governance.db.elements import among, database_now, keys_in
 from governance.db.tables import Counter
@@ -57,7 +62,7 @@ _FACTS = together.together(
         "freezes": freezes_select(_PATH, database_now()),
         "approval_rules": rules_select(_PATH),
         "requirements": requirements_select(_PATH),
-        "checkpoints": heads_select(bindparam("digests")),
+        "standings": standings_select(bindparam("digests")),
     },
 )
 
@@ -75,8 +80,19 @@ class Facts:
     grants: tuple[Mapping[str, Any], ...]
     freezes: tuple[FreezeFact, ...]
     approval_rules: tuple[ApprovalRuleFact, ...]
-    requirements: tuple[Requirement, ...]
-    checkpoints: tuple[Newest, ...]  # of the digests that the request names
+    requirements: tuple[Requirement, ...]  # of checkpoints, one for each type
+    standings: tuple[Standing, ...]  # the newest checkpoint for each digest that may be new, and type
+
+
+def images_in(request: Request) -> tuple[str, ...]:
+    """The container images that a request brings: those that did not stand in the object before.
+
+    A scale brings none, for its template stands in the cluster already. What a cloud calls an image has no digest.
+    """
+    after, before = request.declaration, request.declaration_before
+    if after is None or request.scale_to is not None or request.provider != "kubernetes":
+        return ()
+    return new_images(after.images, before.images if before else ())
 
 
 def target_of(request: Request) -> str:
@@ -125,19 +141,13 @@ def _parameters(request: Request) -> dict[str, str]:
         "actor": request.actor,
         "request_uid": request.uid,
         "target": target_of(request),
-        "digests": _digests(request),
+        "digests": orjson.dumps(sorted({digest_in(one) for one in images_in(request)} - {""})).decode(),
     }
-
-
-def _digests(request: Request) -> str:
-    """The digests of the images that a request brings, as JSON. A scale brings none: its workload has them."""
-    images = request.declaration.images if request.declaration else ()
-    digests = {digest for image in images if (digest := digest_of(image))}
-    return orjson.dumps(sorted(digests)).decode()
 
 
 def _facts(at: datetime, rows: Rows) -> Facts:
     known = known_from(rows)
+    path = known.binding.path if known.binding else ()
     return Facts(
         at=at,
         known=known,
@@ -157,6 +167,6 @@ def _facts(at: datetime, rows: Rows) -> Facts:
             ApprovalRuleFact(row["name"], str(row["node_id"]), row["when"], row["require"])
             for row in rows["approval_rules"]
         ),
-        requirements=requirements_from(rows["requirements"], known.binding.path if known.binding else ()),
-        checkpoints=newest_from(rows["checkpoints"]),
+        requirements=strictest(requirements_from(rows["requirements"], path)),
+        standings=standings_from(rows["standings"]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -14,16 +14,16 @@ from governance.admission import record
 from governance.admission.decide import decide, refuse
 from governance.admission.digest import canonical, digest_of, footprint_of, subject_of
 from governance.admission.document import document
-from governance.admission.facts import Facts, ref_of
+from governance.admission.facts import Facts, images_in, ref_of
 from governance.admission.governed import one_run
 from governance.admission.model import Decision, Request
 from governance.change.grants import GrantFact, pick
-from governance.compliance.model import Asked, asked
+from governance.compliance.model import Asked, asked_of, new_images
 from governance.db.base import NewRow
 from governance.errors import ClusterUnavailable, PolicyUnavailable
 from governance.policy.model import Evaluation, PolicyEngine
 from governance.quota.autoscaling import charges_maximum
-from governance.quota.model import AUTOSCALER, Declaration, ObjectState, mode_at, walk
+from governance.quota.model import AUTOSCALER, Declaration, mode_at, walk
 from governance.quota.plan import Proposal
 from governance.quota.propose import propose, reach, scaled
 from governance.units import EMPTY, ResourceList
@@ -310,40 +310,36 @@ def _document(
     must_fit = one_run(declaration)  # asked about, but not charged: a CronJob's runs are charged when they come
     increase = proposal.delta + must_fit
     running = known.objects.get(request.object_uid)
+    admitted = {one.declaration.template for one in running.pendings} if running else set()
+    if running and running.observed:
+        admitted.add(running.observed.template)
     return document(
         request=request,
         at=facts.at,
         cluster=known.scope,
         nodes=facts.nodes,
         path=proposal.plan.path,
-        new_template=declaration.template not in {one.template for one in _declared(running)},
+        new_template=declaration.template not in admitted,
         images=declaration.images,
         increase=increase,
         level=proposal.level + must_fit,
         positions=walk(known.usage, proposal.plan.path, increase),
         approval_rules=facts.approval_rules,
-        checkpoints=list(_checkpoints(request, facts, declaration)),
         freezes=facts.freezes,
+        checkpoints=_checkpoints(request, facts, proposal),
         grant=grant,
     )
 
 
-def _checkpoints(request: Request, facts: Facts, declaration: Declaration) -> Iterator[Asked]:
-    """What images must have passed that are new to the workload (LEDGER, Continuity). A scale brings none; what
-    machines of a cloud are made from is no image of a workload."""
-    if request.door != "kubernetes" or request.scale_to is not None:
-        return iter(())
-    admitted = {image for state in facts.known.objects.values() for one in _declared(state) for image in one.images}
-    new = [image for image in declaration.images if image not in admitted]
-    return asked(new, facts.requirements, facts.checkpoints, _project(facts)[1])
-
-
-def _declared(state: ObjectState | None) -> list[Declaration]:
-    """What an object declares, as far as it was seen or is expected."""
-    if state is None:
-        return []
-    expected = [one.declaration for one in state.pendings]
-    return [*expected, state.observed] if state.observed else expected
+def _checkpoints(request: Request, facts: Facts, proposal: Proposal) -> tuple[Asked, ...]:
+    """What is asked of the images that are new to the root (LEDGER, Continuity): it was admitted with those of all that
+    it is known to declare. A controller's pod that draws on an admitted charge brings nothing new."""
+    known = facts.known
+    if not facts.requirements or (request.controller_made and proposal.charge_id in known.charges):
+        return ()
+    mine = (one for one in known.objects.values() if one.charge_id == proposal.charge_id and not one.gone)
+    admitted = [image for one in mine for declared in one.declared() for image in declared.images]
+    return asked_of(new_images(images_in(request), admitted), facts.requirements, facts.standings)
 
 
 def _decide(

@@ -23,6 +23,8 @@ from governance.db.base import NewRow
 from governance.db.lane import Prepared, as_json, prepare
 from governance.db.session import lane_of, transaction
 
+_TELLING = ("node", "resource", "rule", "calendar", "image", "type")  # values that tell two violations apart
+
 _DENIAL = """
 WITH written AS (
   INSERT INTO decision SELECT r.* FROM jsonb_populate_recordset(NULL::decision, CAST(:decision AS jsonb)) r
@@ -150,7 +152,6 @@ def _insert_or_count(session: Session, written: NewRow) -> UUID:
 def _repeat_key(request: Request, decision: Decision, digest: str) -> str:
     """Who asked for what, and what spoke against it; not how full the quota was at that moment."""
     against = sorted(
-        [one.code, *(str(one.values[name]) for name in ("node", "resource", "rule", "calendar") if name in one.values)]
-        for one in decision.violations
+        [one.code, *(str(one.values[name]) for name in _TELLING if name in one.values)] for one in decision.violations
     )
     return hashlib.sha256(orjson.dumps([request.scope, request.actor, digest, against])).hexdigest()

@@ -36,28 +36,51 @@ def _placement(values: _Values) -> str:
     return f"latency-sensitive clinical workloads run on premises only, and cluster {values['cluster']} is in {where}"
 
 
-def _checkpoint(values: _Values) -> str:
-    image, type_ = values["image"], values["type"]
-    required = f"required at {values['node']}"
-    if values["reason"] == "no-digest":
-        return f"image {image} is named by no digest (IMAGE@sha256:...), and {type_} is {required}"
-    if values["reason"] == "missing":
-        return f"image {image} has no {type_}, {required} (to record one: governance checkpoint record)"
-    if values["reason"] == "failed":
-        return f"image {image} failed its {type_}, {required}, on {_moment(values['at_s'])}"
-    return f"the {type_} of image {image}, {required}, held until {_moment(values['until_s'])}"
+def _checkpoint_missing(values: _Values) -> str:
+    return (
+        f"image {values['image']} has no {values['type']} for its digest, which {values['node']} requires; "
+        f"{_record(values)}"
+    )
 
 
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+def _checkpoint_failed(values: _Values) -> str:
+    return (
+        f"the newest {values['type']} of image {values['image']} failed ({_moment(values['at_s'])}), "
+        f"and {values['node']} requires a passed one; run an image that passes"
+    )
+
+
+def _checkpoint_expired(values: _Values) -> str:
+    return (
+        f"the {values['type']} of image {values['image']} passed, but holds no longer than "
+        f"{_moment(values['valid_until_s'])} for {values['node']}; check it again, and {_record(values)}"
+    )
+
+
+def _image_without_digest(values: _Values) -> str:
+    return (
+        f"image {values['image']} is named by a tag alone, and {values['node']} requires a {values['type']}, "
+        "which is of a digest; name the image with @sha256:"
+    )
+
+
+def _record(values: _Values) -> str:
+    return f"record one: governance checkpoint record --type {values['type']} --digest {values['digest']}"
+
+
+def _moment(at_s: int) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
     "headroom": _headroom,
     "approval": _approval,
-    "checkpoint": _checkpoint,
     "freeze": _freeze,
     "placement": _placement,
+    "checkpoint-missing": _checkpoint_missing,
+    "checkpoint-failed": _checkpoint_failed,
+    "checkpoint-expired": _checkpoint_expired,
+    "image-without-digest": _image_without_digest,
     "check-missing": lambda values: f"the check {values['check']} was not evaluated, so nothing new is admitted",
     "namespace-unbound": lambda values: (
         f"namespace {values['namespace']} of cluster {values['cluster']} is bound to no project; "

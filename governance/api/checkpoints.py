@@ -1,8 +1,8 @@
-"""Checkpoints: sent in by programs and people, signed by attestors."""
+"""Checkpoints: signed statements taken in, and what was recorded for a digest."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,10 +12,9 @@ from pydantic import BaseModel
 from sqlmodel import col, select
 
 from governance.api.pages import IdCursor, Limit, Page, page_of, read_id
-from governance.compliance.attestation import PAYLOAD_TYPE
-from governance.compliance.record import Sender
-from governance.compliance.record import record as use_case
-from governance.compliance.tables import CheckpointRecord
+from governance.compliance import attestation, record
+from governance.compliance.model import DIGEST_PATTERN, TYPE_PATTERN
+from governance.compliance.tables import CheckpointRow
 from governance.db.session import reading
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
@@ -25,89 +24,108 @@ router = APIRouter(tags=["checkpoints"])
 
 Recorder = Annotated[Principal, Depends(requires(Permission.CHECKPOINT_RECORD))]
 Reader = Annotated[Principal, Depends(requires(Permission.CHECKPOINT_READ))]
-Digest = Annotated[str, Query(pattern="^(sha256:[0-9a-f]{64})?$", description="Of the image: sha256:...")]
-Type = Annotated[str, Query(pattern="^[-a-z0-9.]{0,63}$", description="A type, such as vuln-scan.")]
+Digest = Annotated[str | None, Query(pattern=f"^{DIGEST_PATTERN}$", description="Of what was checked.")]
+Type = Annotated[str | None, Query(pattern=f"^{TYPE_PATTERN}$", description="Of checkpoint: vuln-scan.")]
+
+_BASE64 = {"type": "string", "contentEncoding": "base64", "minLength": 4}
 _ENVELOPE = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
+    "type": "object",
+    "description": "A DSSE envelope around an in-toto Statement v1, as docs/checkpoints.md describes it.",
+    "required": ["payloadType", "payload", "signatures"],
+    "properties": {
+        "payloadType": {"const": attestation.PAYLOAD_TYPE},
+        "payload": _BASE64,
+        "signatures": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": attestation.SIGNATURES_MAX,
+            "items": {
                 "type": "object",
-                "required": ["payload", "payloadType", "signatures"],
-                "properties": {
-                    "payload": {"type": "string", "description": "Base64 of an in-toto Statement; see checkpoints.md."},
-                    "payloadType": {"const": PAYLOAD_TYPE},
-                    "signatures": {
-                        "type": "array",
-                        "minItems": 1,
-                        "items": {
-                            "type": "object",
-                            "required": ["sig"],
-                            "properties": {"keyid": {"type": "string"}, "sig": {"type": "string"}},
-                        },
-                    },
-                },
-            }
-        }
+                "required": ["sig"],
+                "properties": {"keyid": {"type": "string"}, "sig": _BASE64},
+            },
+        },
     },
 }
+_BODY = {"required": True, "content": {"application/json": {"schema": _ENVELOPE}}}
+
+
+class EvidenceShown(BaseModel):
+    """A file that the result was read from, by name and SHA-256."""
+
+    name: str
+    sha256: str
 
 
 class CheckpointShown(BaseModel):
-    """A checkpoint as it was recorded. `attestor` signed it, `evidence` names what it rests on."""
+    """A recorded checkpoint. `at` and `until` are the attestor's; `until` is null where it ends by age alone."""
 
     id: UUID
     type: str
-    digest: str
     result: str
+    digest: str
+    resource: str
+    control: str
+    policy_digest: str
+    attestor: str
+    key_id: str
     at: datetime
     until: datetime | None
-    control: str
-    resource: str
-    policy_digest: str
     waiver: str
-    evidence: list[Any]
-    attestor: str
+    evidence: list[EvidenceShown]
+    statement_digest: str
     recorded_at: datetime
 
 
 @router.post(
     "/checkpoints",
     status_code=201,
-    responses={200: {"model": CheckpointShown, "description": "The same was recorded before."}},
-    openapi_extra={"requestBody": _ENVELOPE},
+    openapi_extra={"requestBody": _BODY},
+    responses={200: {"description": "The same statement was recorded before.", "model": CheckpointShown}},
 )
-async def record(request: Request, response: Response, principal: Recorder) -> CheckpointShown:
-    """Record a checkpoint: a DSSE envelope with an in-toto Statement. The same one again changes nothing."""
-    content = await request.body()
+async def record_checkpoint(request: Request, response: Response, principal: Recorder) -> CheckpointShown:
+    """Record a signed checkpoint. The attestor that it names must be in force, and allowed for its type."""
+    body = await request.body()
+    made = await run_in_threadpool(_record, request, principal, body)
+    response.status_code = 201 if made.new else 200
+    return _shown(made.row)
+
+
+def _record(request: Request, principal: Principal, body: bytes) -> record.Recorded:
     state = request.app.state
-    sender = Sender(principal.person_id, principal.name, request_id_of(request))
-    done = await run_in_threadpool(use_case, state.engine, content, sender, state.clock())
-    if done.known:
-        response.status_code = 200
-    return _shown(done.row)
+    return record.record(
+        state.engine,
+        body,
+        person_id=principal.person_id,
+        actor=principal.name,
+        age_max=timedelta(hours=state.settings.checkpoints.statement_hours_max),
+        request_id=request_id_of(request),
+    )
 
 
 @router.get("/checkpoints")
-def checkpoints(
+def list_checkpoints(
     request: Request,
-    _: Reader,
-    digest: Digest = "",
-    type: Type = "",  # noqa: A002  (as the field is called)
-    limit: Limit = 50,
+    _principal: Reader,
+    digest: Digest = None,
+    type: Type = None,  # noqa: A002  (the parameter's name)
     cursor: IdCursor = "",
+    limit: Limit = 50,
 ) -> Page[CheckpointShown]:
-    """Checkpoints, the one recorded last first; of one digest, or of one type."""
-    query = select(CheckpointRecord).order_by(col(CheckpointRecord.id).desc()).limit(limit + 1)
-    if digest:
-        query = query.where(CheckpointRecord.digest == digest)
-    if type:
-        query = query.where(CheckpointRecord.type == type)
-    if before := read_id(cursor):
-        query = query.where(col(CheckpointRecord.id) < before)
+    """What was recorded, the newest first."""
+    query = select(CheckpointRow)
+    if digest is not None:
+        query = query.where(CheckpointRow.digest == digest)
+    if type is not None:
+        query = query.where(CheckpointRow.type == type)
+    before = read_id(cursor)
+    if before is not None:
+        query = query.where(col(CheckpointRow.id) < before)
     with reading(request.app.state.engine) as session:
-        return page_of(session.exec(query).all(), limit, lambda one: str(one.id), _shown)
+        rows = session.exec(query.order_by(col(CheckpointRow.id).desc()).limit(limit + 1)).all()
+    return page_of(rows, limit, lambda row: str(row.id), _shown)
 
 
-def _shown(row: CheckpointRecord) -> CheckpointShown:
-    return CheckpointShown(**{name: getattr(row, name) for name in CheckpointShown.model_fields})
+def _shown(row: CheckpointRow) -> CheckpointShown:
+    values: dict[str, Any] = {name: getattr(row, name) for name in CheckpointShown.model_fields}
+    return CheckpointShown(**values)

@@ -1,120 +1,135 @@
-"""`governance checkpoint`: signed statements that a control passed for an image."""
+"""`governance checkpoint`: signed statements that a control passed or failed."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
+import json
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-import orjson
 import typer
 
+from governance import clock
 from governance.cli.client import call, pages
 from governance.cli.exits import INVALID, USAGE, Failed
 from governance.cli.output import Format, Output, moment, show, show_json, show_table
+from governance.compliance.model import RESULTS, Checkpoint, Evidence, Result, is_digest, is_type
 
-app = typer.Typer(no_args_is_help=True, help="Signed statements that a control passed for an image.")
+_RESOURCE = "image"  # what a digest is called whose image nobody named
+_OF_A_STATEMENT = ("type", "digest", "result", "key", "attestor")
+
+app = typer.Typer(no_args_is_help=True, help="Signed statements that a control passed or failed.")
 
 
 @app.command()
 def record(
-    type: Annotated[str, typer.Option(help="What was checked: vuln-scan.")] = "",  # noqa: A002
-    digest: Annotated[str, typer.Option(help="Of which image: sha256:..., or IMAGE@sha256:...")] = "",
+    type_: Annotated[str, typer.Option("--type", help="Of checkpoint: vuln-scan.")] = "",
+    digest: Annotated[str, typer.Option(help="Of the image: sha256:...")] = "",
     result: Annotated[str, typer.Option(help="pass or fail.")] = "",
-    key: Annotated[Path | None, typer.Option(help="The attestor's Ed25519 private key, PEM. It stays here.")] = None,
-    evidence: Annotated[list[Path] | None, typer.Option(help="A report that it rests on; its hash is sent.")] = None,
-    control: Annotated[str, typer.Option(help="The control's own name.")] = "",
-    at: Annotated[str, typer.Option(help="When it was checked, 2026-11-27T10:00:00Z; else now.")] = "",
-    until: Annotated[str, typer.Option(help="How long it holds, likewise.")] = "",
-    envelope: Annotated[Path | None, typer.Option(help="Instead: a DSSE envelope that another tool signed.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The attestor's private key: Ed25519, PEM. It stays here.")] = None,
+    attestor: Annotated[str, typer.Option(help="The Attestor manifest whose key this is.")] = "",
+    evidence: Annotated[
+        list[Path] | None, typer.Option(help="A file that the result was read from: its hash is sent. May be repeated.")
+    ] = None,
+    resource: Annotated[str, typer.Option(help="How the image is called, without its digest.")] = "",
+    control: Annotated[str, typer.Option(help="The control that was checked: ISO 27001 A.8.8.")] = "",
+    waiver: Annotated[str, typer.Option(help="The exception under which it passed.")] = "",
+    until: Annotated[str, typer.Option(help="When it ends: 2026-12-24T12:00:00Z.")] = "",
+    envelope: Annotated[
+        Path | None, typer.Option(help="A DSSE envelope that another tool made, sent as it is.")
+    ] = None,
+    output: Output = Format.TABLE,
 ) -> None:
-    """Sign a checkpoint and record it, or record one that is signed already."""
+    """Sign a checkpoint here and record it, or send an envelope that another tool signed."""
+    options = {"type": type_, "digest": digest, "result": result, "key": key, "attestor": attestor}
     if envelope is not None:
-        content = _read(envelope)
-    elif type and digest and result and key is not None:
-        content = _signed(type, digest, result, key, evidence or [], control, at, until)
+        given = [*(name for name in _OF_A_STATEMENT if options[name]), *(["evidence"] if evidence else [])]
+        if given:
+            raise Failed(f"--{given[0]} is in the envelope already. Leave it out.", USAGE)
+        sent = _read(envelope)
     else:
-        raise Failed("It needs --type, --digest, --result and --key, or --envelope.", USAGE)
-    try:
-        sent = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise Failed(f"{envelope} is no JSON: {error}.", INVALID) from None
-    done = call("POST", "/checkpoints", json=sent)
-    show(f"{done['type']} of {done['digest']}: {done['result']}, attested by {done['attestor']}. ({done['id']})")
+        missing = [name for name in _OF_A_STATEMENT if not options[name]]
+        if missing or key is None:
+            raise Failed(f"--{missing[0]} is missing. Name it, or send a whole --envelope.", USAGE)
+        checkpoint = Checkpoint(
+            type=type_ if is_type(type_) else _refuse("type", type_, "a type, such as vuln-scan"),
+            result=_result(result),
+            digest=digest if is_digest(digest) else _refuse("digest", digest, "sha256: and 64 hexadecimal digits"),
+            resource=resource or _RESOURCE,
+            attestor=attestor,
+            at=clock.now(),
+            control=control,
+            until=_time(until) if until else None,
+            waiver=waiver,
+            evidence=tuple(Evidence(one.name, sha256(_read(one)).hexdigest()) for one in evidence or ()),
+        )
+        sent = _signed(checkpoint, key)
+    made = call("POST", "/checkpoints", content=sent)
+    if output is Format.JSON:
+        show_json(made)
+        return
+    show(
+        f"{made['type']} {made['result']} of {made['digest']}, attested by {made['attestor']} at {moment(made['at'])}."
+    )
 
 
 @app.command("list")
 def list_(
-    digest: Annotated[str, typer.Option(help="Of one image: sha256:...")] = "",
-    type: Annotated[str, typer.Option(help="Of one type: vuln-scan.")] = "",  # noqa: A002
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    digest: Annotated[str, typer.Option(help="Of the image: sha256:...")] = "",
+    type_: Annotated[str, typer.Option("--type", help="Of checkpoint: vuln-scan.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
     output: Output = Format.TABLE,
 ) -> None:
-    """List checkpoints, the one recorded last first."""
-    found = pages("/checkpoints", {"digest": digest, "type": type}, limit)
+    """List what was recorded, the newest first."""
+    found = pages("/checkpoints", {"digest": digest, "type": type_}, limit)
     if output is Format.JSON:
         show_json(found)
         return
     show_table(
-        ("type", "digest", "result", "checked", "until", "attestor"),
+        ("type", "result", "at", "until", "attestor", "resource", "digest"),
         [
-            (one["type"], one["digest"], one["result"], moment(one["at"]), moment(one["until"]) or "-", one["attestor"])
+            (
+                one["type"],
+                one["result"],
+                moment(one["at"]),
+                moment(one["until"]) if one["until"] else "-",
+                one["attestor"],
+                one["resource"],
+                one["digest"],
+            )
             for one in found
         ],
     )
 
 
-def _signed(
-    type_: str,
-    digest: str,
-    result: str,
-    key: Path,
-    evidence: list[Path],
-    control: str,
-    at: str,
-    until: str,
-) -> bytes:
-    from governance.audit.keys import load_key
-    from governance.compliance.attestation import sign
-    from governance.compliance.model import FAIL, PASS, Checkpoint
+def _signed(checkpoint: Checkpoint, key: Path) -> bytes:
+    from governance.compliance.attestation import sign  # takes a third of a second, for those who sign
+    from governance.compliance.keys import read_private_key
 
-    if result not in {PASS, FAIL}:
-        raise Failed("--result must be pass or fail.", USAGE)
-    name, _, value = digest.rpartition("@")
-    checkpoint = Checkpoint(
-        type=type_,
-        result=PASS if result == PASS else FAIL,
-        digest=value,
-        at=_time("--at", at) or datetime.now(UTC),
-        until=_time("--until", until),
-        control=control,
-        resource=name,
-        evidence=tuple({"uri": one.name, "sha256": _sha256(one)} for one in evidence),
-    )
-    return sign(checkpoint, load_key(key, "--key"), name)
+    return json.dumps(sign(checkpoint, read_private_key(_read(key)))).encode()
 
 
-def _time(option: str, text: str) -> datetime | None:
+def _result(text: str) -> Result:
+    return next((one for one in RESULTS if one == text), None) or _refuse("result", text, "pass or fail")
+
+
+def _time(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text) if text else None
+        at = datetime.fromisoformat(text)
     except ValueError:
-        found = datetime.min  # noqa: DTZ901  (no time zone: refused like any other without one)
-    if found is not None and found.tzinfo is None:
-        raise Failed(f"{option}: {text!r} is no time. Write it like 2026-11-27T10:00:00Z.", USAGE)
-    return found
+        at = None
+    if at is None or at.tzinfo is None:
+        _refuse("until", text, "a time with its zone, such as 2026-12-24T12:00:00Z")
+    return at
+
+
+def _refuse(name: str, text: str, wanted: str) -> NoReturn:
+    raise Failed(f"--{name}: {text!r} is not {wanted}.", INVALID)
 
 
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except OSError as error:
-        raise Failed(f"{file} cannot be read: {error.strerror}.", INVALID) from None
-
-
-def _sha256(file: Path) -> str:
-    try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise Failed(f"{file} cannot be read: {error.strerror}.", INVALID) from None

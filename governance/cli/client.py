@@ -34,12 +34,22 @@ def server() -> str:
     return address
 
 
-def call(method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+def call(
+    method: str,
+    path: str,
+    *,
+    json: Any = None,  # noqa: ANN401
+    content: bytes | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Any:  # noqa: ANN401
     """Call the API with the caller's token; the answer's JSON, or None where there is none.
+
+    Args:
+        content: JSON that is sent as it is, in the place of `json`.
 
     Raises Failed: not signed in, refused, or unreachable.
     """
-    return request(server(), method, path, token=_token(), json=json, params=params)
+    return request(server(), method, path, token=_token(), json=json, content=content, params=params)
 
 
 def pages(path: str, params: Mapping[str, Any], limit: int) -> list[Any]:
@@ -99,14 +109,17 @@ def request(
     *,
     token: str | None = None,
     json: Any = None,  # noqa: ANN401
+    content: bytes | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401
     """One call. Raises Failed with the service's own words."""
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    if content is not None:
+        headers["Content-Type"] = "application/json"
     asked = {name: value for name, value in (params or {}).items() if value not in {None, ""}}
     try:
         with httpx.Client(base_url=address, timeout=_TIMEOUT_S, verify=trust()) as client:
-            answer = client.request(method, _PREFIX + path, json=json, params=asked, headers=headers)
+            answer = client.request(method, _PREFIX + path, json=json, content=content, params=asked, headers=headers)
     except httpx.HTTPError as error:
         raise _unreachable(address, error) from None
     if answer.is_success:

@@ -1,214 +1,261 @@
-"""Reading and signing checkpoints: an in-toto Statement in a DSSE envelope, signed with Ed25519.
+"""Signed statements: DSSE envelopes (Dead Simple Signing Envelope 1.0.2) around in-toto Statements v1, by Ed25519 keys.
 
-Sources: DSSE 1.0 ("Dead Simple Signing Envelope", protocol.md and envelope.md); in-toto Attestation Framework,
-Statement v1. securesystemslib reads the envelope and checks the signature; `keyid` is a hint there, and none is needed.
+    envelope   {"payloadType": "application/vnd.in-toto+json", "payload": base64, "signatures": [{"keyid", "sig"}]}
+    payload    {"_type": "https://in-toto.io/Statement/v1", "subject": [{"name", "digest": {"sha256"}}],
+                "predicateType": "https://governance.io/checkpoint/v1", "predicate": {...}}
+    predicate  type, result, attestor, time; control, policyDigest, until, waiver, evidence [{"name", "digest"}]
+
+What is signed is the pre-authentication encoding of payload type and payload, so the bytes that were signed are those
+that are read. A key id in an envelope is a hint that nobody vouches for (DSSE protocol), so it is not looked at.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
+import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # without `as`, as PEP 484 asks
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from governance.audit.chain import key_id
-from governance.compliance.model import FAIL, PASS, Checkpoint
+from governance.compliance.keys import read_public_key
+from governance.compliance.model import RESULTS, Checkpoint, Evidence, is_digest, is_type
 from governance.errors import BadInput, TooLarge
 from governance.strict_json import load
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "https://governance.io/attestations/checkpoint/v1"
+PREDICATE_TYPE = "https://governance.io/checkpoint/v1"
 ENVELOPE_BYTES_MAX = 64 * 1024
-_SIGNATURES_MAX = 10
-_EVIDENCE_MAX = 50
-_DEPTH_MAX = 10
-_TEXT_MAX = 500
-_TYPE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", re.ASCII)
-_SHA256 = re.compile("[0-9a-f]{64}", re.ASCII)
-_REMEDY = "See checkpoints.md for the form of a checkpoint."
+EVIDENCE_MAX = 50  # files
+SIGNATURES_MAX = 8
 
+_DEPTH_MAX = 8
+_TEXT_MAX = 500  # characters
+_NAME_MAX = 200
+_SIGNATURE_BYTES = 64  # RFC 8032, section 5.1.6
+_REQUIRED = ("type", "result", "attestor", "time")
+_KNOWN = {*_REQUIRED, "control", "policyDigest", "until", "waiver", "evidence"}
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)  # RFC 3339, section 5.6, date-time
+_HEX = re.compile("[0-9a-f]{64}")
 
-class InvalidCheckpoint(BadInput):
-    title = "Invalid checkpoint"
-
-
-class UnknownSignature(BadInput):
-    title = "No attestor signed this"
+Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """An envelope that was read and not verified yet. `sha256`: of its payload and type, whatever its JSON looks like:
-    the same statement is the same checkpoint, however often it is signed."""
+class Sealed:
+    """An envelope that was read, not yet verified: what it claims, and what must be verified of it."""
 
-    envelope: Envelope
     checkpoint: Checkpoint
-    sha256: str
+    document: Json  # the envelope itself
+    payload: bytes
+    signatures: tuple[bytes, ...]
+
+    @property
+    def statement_digest(self) -> str:
+        """SHA-256 in hex over the payload: the same statement has the same one, whoever signed or wrapped it anew."""
+        return sha256(self.payload).hexdigest()
 
 
-def read(content: bytes) -> Signed:
-    """Read an envelope.
+def read(body: bytes) -> Sealed:
+    """Read an envelope and the statement in it. Nothing of it is vouched for until `verify`.
 
     Raises:
-        InvalidCheckpoint: it is no envelope, or holds no checkpoint; names the field.
-        Malformed, TooLarge: it is no JSON that says one thing, or too much of it.
+        TooLarge: longer than `ENVELOPE_BYTES_MAX`.
+        Malformed: no JSON, or a member stands twice.
+        BadInput: a field is missing or wrong; names it.
     """
-    if len(content) > ENVELOPE_BYTES_MAX:
-        detail = f"An envelope has at most {ENVELOPE_BYTES_MAX} bytes."
-        raise TooLarge(detail, field="body", remedy="Name less evidence.")
-    document = load(content, "envelope", _DEPTH_MAX)
-    signatures = document.get("signatures")
-    if not isinstance(signatures, list) or not 1 <= len(signatures) <= _SIGNATURES_MAX:
-        raise _bad("signatures", f"there must be one to {_SIGNATURES_MAX} signatures")
+    if len(body) > ENVELOPE_BYTES_MAX:
+        raise TooLarge(
+            f"The envelope is longer than {ENVELOPE_BYTES_MAX} bytes.",
+            remedy="Name evidence by its hash, and keep it elsewhere.",
+        )
+    document = load(body, "envelope", _DEPTH_MAX)
     if document.get("payloadType") != PAYLOAD_TYPE:
-        raise _bad("payloadType", f"it must be {PAYLOAD_TYPE}")
-    try:
-        named = [{**one, "keyid": one.get("keyid") or f"#{place}"} for place, one in enumerate(signatures)]
-        envelope = Envelope.from_dict({**document, "signatures": named})
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise _bad("signatures", "it is no DSSE envelope, or two signatures have the same keyid") from None
-    statement = load(envelope.payload, "statement", _DEPTH_MAX)
-    return Signed(envelope, _checkpoint(statement), hashlib.sha256(envelope.pae()).hexdigest())
+        raise _wrong("payloadType", f"It is not {PAYLOAD_TYPE}.", "Send an in-toto Statement.")
+    payload = _decoded(document.get("payload"), "payload")
+    signatures = document.get("signatures")
+    if not isinstance(signatures, list) or not 1 <= len(signatures) <= SIGNATURES_MAX:
+        raise _wrong("signatures", f"There are not one to {SIGNATURES_MAX} of them.", "Sign the statement.")
+    decoded = tuple(_signature(one, f"signatures[{place}]") for place, one in enumerate(signatures))
+    return Sealed(_statement(payload), document, payload, decoded)
 
 
-def signer_of(signed: Signed, keys: Mapping[str, Ed25519PublicKey]) -> str:
-    """The name of whose key signed it. `keys`: by name. Raises UnknownSignature."""
-    pae = signed.envelope.pae()
-    for signature in signed.envelope.signatures.values():
-        for name, public in keys.items():
-            try:
-                SSlibKey.from_crypto(public, keyid=signature.keyid).verify_signature(signature, pae)
-            except (UnverifiedSignatureError, VerificationError):
-                continue
-            return name
-    raise UnknownSignature(
-        "The envelope is signed by no attestor that is in force.",
-        field="signatures",
-        remedy="Describe whoever signed it in an Attestor manifest, or sign it with an attestor's key.",
-    )
+def verify(sealed: Sealed, public_key: str) -> str:
+    """Verify that one of the signatures is by this key. Returns the key's id.
+
+    Args:
+        public_key: Ed25519, PEM.
+
+    Raises:
+        BadInput: none is; or the key is none.
+    """
+    key = SSlibKey.from_crypto(read_public_key(public_key))
+    for one in sealed.signatures:
+        envelope = Envelope(sealed.payload, PAYLOAD_TYPE, {key.keyid: Signature(key.keyid, one.hex())})
+        try:
+            envelope.verify([key], 1)
+        except VerificationError:
+            continue
+        return key.keyid
+    attestor = sealed.checkpoint.attestor
+    raise _wrong("signatures", f"None is by the key of {attestor}.", "Sign with the key that its manifest names.")
 
 
-def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey, subject: str = "") -> bytes:
-    """The envelope of a checkpoint, as JSON. `subject`: what people call what the digest is of."""
-    envelope = Envelope(orjson.dumps(_statement(checkpoint, subject)), PAYLOAD_TYPE, {})
-    public = key.public_key()
-    envelope.sign(CryptoSigner(key, SSlibKey.from_crypto(public, keyid=key_id(public))))
-    return orjson.dumps(envelope.to_dict())
+def sign(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> dict[str, Any]:
+    """The envelope of a checkpoint, signed."""
+    envelope = Envelope(orjson.dumps(statement_of(checkpoint)), PAYLOAD_TYPE, {})
+    envelope.sign(CryptoSigner(key))
+    signed: dict[str, Any] = envelope.to_dict()
+    return signed
 
 
-def public_key(pem: str) -> Ed25519PublicKey | None:
-    """The Ed25519 public key in a PEM text; None: there is none."""
-    try:
-        key = load_pem_public_key(pem.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    return key if isinstance(key, Ed25519PublicKey) else None
-
-
-def _statement(one: Checkpoint, subject: str) -> dict[str, Any]:
-    predicate: dict[str, Any] = {"type": one.type, "result": one.result, "at": _text(one.at)}
-    if one.until:
-        predicate["until"] = _text(one.until)
-    words = {"control": one.control, "resource": one.resource, "policyDigest": one.policy_digest, "waiver": one.waiver}
-    predicate |= {name: value for name, value in words.items() if value}
-    if one.evidence:
-        predicate["evidence"] = [dict(each) for each in one.evidence]
-    algorithm, _, value = one.digest.partition(":")
+def statement_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The in-toto Statement of a checkpoint."""
+    algorithm, _, value = checkpoint.digest.partition(":")
+    predicate: dict[str, Any] = {
+        "type": checkpoint.type,
+        "result": checkpoint.result,
+        "attestor": checkpoint.attestor,
+        "time": _written(checkpoint.at),
+        "control": checkpoint.control,
+        "policyDigest": checkpoint.policy_digest,
+        "until": _written(checkpoint.until) if checkpoint.until else "",
+        "waiver": checkpoint.waiver,
+        "evidence": [{"name": one.name, "digest": {"sha256": one.sha256}} for one in checkpoint.evidence],
+    }
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": subject or one.resource or "image", "digest": {algorithm: value}}],
+        "subject": [{"name": checkpoint.resource, "digest": {algorithm: value}}],
         "predicateType": PREDICATE_TYPE,
-        "predicate": predicate,
+        "predicate": {name: value for name, value in predicate.items() if value},
     }
 
 
-def _checkpoint(statement: Mapping[str, Any]) -> Checkpoint:
-    for field, wanted in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
-        if statement.get(field) != wanted:
-            raise _bad(field, f"it must be {wanted}")
-    predicate = statement.get("predicate")
-    if not isinstance(predicate, dict):
-        raise _bad("predicate", "it must be an object")
-    type_, result = predicate.get("type"), predicate.get("result")
-    if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
-        raise _bad("predicate.type", "it must be a name such as vuln-scan")
-    if result not in (PASS, FAIL):  # a set would have to hash whatever stands there
-        raise _bad("predicate.result", "it must be pass or fail")
-    at = _time(predicate, "at")
-    if at is None:
-        raise _bad("predicate.at", "it must say when the control was checked")
-    return Checkpoint(
-        type=type_,
-        result=result,
-        digest=_digest(statement.get("subject")),
-        at=at,
-        until=_time(predicate, "until"),
-        control=_words(predicate, "control"),
-        resource=_words(predicate, "resource"),
-        policy_digest=_words(predicate, "policyDigest"),
-        waiver=_words(predicate, "waiver"),
-        evidence=tuple(_evidence(predicate.get("evidence", []))),
-    )
-
-
-def _digest(subject: Any) -> str:  # noqa: ANN401  (what JSON held)
-    field = "subject[0].digest.sha256"
-    if not isinstance(subject, list) or len(subject) != 1 or not isinstance(subject[0], dict):
-        raise _bad("subject", "there must be one")
-    digest = subject[0].get("digest")
-    value = digest.get("sha256") if isinstance(digest, dict) else None
-    if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise _bad(field, "it must be a SHA-256 in 64 hexadecimal digits")
-    return f"sha256:{value}"
-
-
-def _time(predicate: Mapping[str, Any], name: str) -> datetime | None:
-    value = predicate.get(name)
-    if value is None:
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        found = None
-    if found is None or found.tzinfo is None:
-        raise _bad(f"predicate.{name}", "it must be a time such as 2026-11-27T10:00:00Z")
-    return found.astimezone(UTC)
-
-
-def _words(predicate: Mapping[str, Any], name: str) -> str:
-    value = predicate.get(name, "")
-    if not isinstance(value, str) or len(value) > _TEXT_MAX or not (value.isprintable()):
-        raise _bad(f"predicate.{name}", f"it must be a text of at most {_TEXT_MAX} characters on one line")
+def _signature(one: object, field: str) -> bytes:
+    value = _decoded(_object(one, field).get("sig"), f"{field}.sig")
+    if len(value) != _SIGNATURE_BYTES:
+        raise _wrong(f"{field}.sig", "It is not an Ed25519 signature.", "Sign with an Ed25519 key.")
     return value
 
 
-def _evidence(listed: Any) -> Iterable[Mapping[str, str]]:  # noqa: ANN401
-    if not isinstance(listed, list) or len(listed) > _EVIDENCE_MAX:
-        raise _bad("predicate.evidence", f"it must be a list of at most {_EVIDENCE_MAX}")
-    for place, one in enumerate(listed):
-        known = one if isinstance(one, dict) else {}
-        uri, sha256 = known.get("uri"), known.get("sha256")
-        if not isinstance(uri, str) or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise _bad(f"predicate.evidence[{place}]", "it must have a uri and a sha256")
-        if len(uri) > _TEXT_MAX or not uri.isprintable():
-            raise _bad(f"predicate.evidence[{place}].uri", f"it must have at most {_TEXT_MAX} characters")
-        yield {"uri": uri, "sha256": sha256}
+def _statement(payload: bytes) -> Checkpoint:
+    document = load(payload, "statement", _DEPTH_MAX)
+    for name, wanted in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
+        if document.get(name) != wanted:
+            raise _wrong(name, f"It is not {wanted}.", "Send a statement about a checkpoint.")
+    subjects = document.get("subject")
+    if not isinstance(subjects, list) or len(subjects) != 1:
+        raise _wrong("subject", "It does not name exactly one subject.", "Make a statement for each.")
+    subject = _object(subjects[0], "subject[0]")
+    predicate = _object(document.get("predicate"), "predicate")
+    for name in _REQUIRED:
+        if name not in predicate:
+            raise _wrong(f"predicate.{name}", "It is missing.", "Add it.")
+    for name in predicate:
+        if name not in _KNOWN:
+            raise _wrong(f"predicate.{name[:_NAME_MAX]}", "Unknown field.", f"Known are {', '.join(sorted(_KNOWN))}.")
+    return _checkpoint(subject, predicate)
 
 
-def _text(at: datetime) -> str:
+def _checkpoint(subject: Json, predicate: Json) -> Checkpoint:
+    type_ = _text(predicate, "type", "predicate", _NAME_MAX)
+    if not is_type(type_):
+        raise _wrong("predicate.type", "It is not a type.", "Use lower-case letters, digits, - and .")
+    if predicate["result"] not in RESULTS:
+        raise _wrong("predicate.result", "It is neither pass nor fail.", "Write pass or fail.")
+    at, until = _time(predicate, "time"), _time(predicate, "until") if "until" in predicate else None
+    if until is not None and until <= at:
+        raise _wrong("predicate.until", "It ends before it begins.", "Name a time after predicate.time.")
+    return Checkpoint(
+        type=type_,
+        result=predicate["result"],
+        digest=f"sha256:{_sha256(subject, 'subject[0]')}",
+        resource=_text(subject, "name", "subject[0]", _TEXT_MAX),
+        attestor=_text(predicate, "attestor", "predicate", _NAME_MAX),
+        at=at,
+        control=_text(predicate, "control", "predicate", _TEXT_MAX),
+        policy_digest=_policy_digest(predicate),
+        until=until,
+        waiver=_text(predicate, "waiver", "predicate", _TEXT_MAX),
+        evidence=_evidence(predicate.get("evidence", [])),
+    )
+
+
+def _evidence(found: object) -> tuple[Evidence, ...]:
+    if not isinstance(found, list) or len(found) > EVIDENCE_MAX:
+        raise _wrong("predicate.evidence", f"It is no list of at most {EVIDENCE_MAX} files.", "Name fewer.")
+    named = [(_object(one, where), where) for place, one in enumerate(found) if (where := _place("evidence", place))]
+    return tuple(Evidence(_text(one, "name", where, _TEXT_MAX), _sha256(one, where)) for one, where in named)
+
+
+def _place(name: str, place: int) -> str:
+    return f"predicate.{name}[{place}]"
+
+
+def _policy_digest(predicate: Json) -> str:
+    found = _text(predicate, "policyDigest", "predicate", _NAME_MAX)
+    if found and not is_digest(found):
+        raise _wrong("predicate.policyDigest", "It is not a digest.", "Write sha256: and 64 hexadecimal digits.")
+    return found
+
+
+def _sha256(source: Json, where: str) -> str:
+    found = _object(source.get("digest"), f"{where}.digest").get("sha256")
+    if not isinstance(found, str) or not _HEX.fullmatch(found):
+        raise _wrong(f"{where}.digest.sha256", "It is not 64 hexadecimal digits.", "Give the SHA-256 digest.")
+    return found
+
+
+def _text(source: Json, name: str, where: str, characters_max: int) -> str:
+    """A text without control characters; empty where it is absent."""
+    found = source.get(name, "")
+    if not isinstance(found, str) or len(found) > characters_max or not found.isprintable():
+        detail = f"It is no plain text of at most {characters_max} characters."
+        raise _wrong(f"{where}.{name}", detail, "Shorten it to one line.")
+    return found
+
+
+def _time(predicate: Json, name: str) -> datetime:
+    found = predicate[name]
+    try:
+        if isinstance(found, str) and _TIME.fullmatch(found):
+            return datetime.fromisoformat(found).astimezone(UTC)
+    except (ValueError, OverflowError):  # the thirteenth month, or the year before the first
+        pass
+    raise _wrong(f"predicate.{name}", "It is not a time.", "Write it as in RFC 3339: 2026-11-23T12:00:00Z.")
+
+
+def _object(found: object, field: str) -> Json:
+    if not isinstance(found, dict):
+        raise _wrong(field, "It is not an object.", "See docs/checkpoints.md.")
+    return found
+
+
+def _decoded(found: object, field: str) -> bytes:
+    """Base64, standard or URL-safe, as the DSSE protocol lets a sender choose."""
+    if isinstance(found, str) and found:
+        for characters in (None, b"-_"):
+            try:
+                return base64.b64decode(found, altchars=characters, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+    raise _wrong(field, "It is not base64.", "Write it as DSSE says.")
+
+
+def _written(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _bad(field: str, what: str) -> InvalidCheckpoint:
-    return InvalidCheckpoint(f"{field}: {what}.", field=field, remedy=_REMEDY)
+def _wrong(field: str, detail: str, remedy: str) -> BadInput:
+    return BadInput(detail, field=field, remedy=remedy)

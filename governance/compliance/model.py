@@ -1,133 +1,165 @@
-"""Checkpoints: signed statements that a named control passed for one digest. Pure.
+"""What a checkpoint says, and what a department requires of an image. Pure.
 
-A checkpoint is asked of each image of a workload by its digest, for each type that its department requires. The newest
-one counts: a later failure beats an earlier pass (DESIGN.md, Compliance).
+A checkpoint is a signed statement that a named control passed, or failed, for one digest. Of each type the newest one
+counts, so that a later failure beats an earlier pass; of two of the same moment the failure does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Literal
 
 Result = Literal["pass", "fail"]
-PASS: Final = "pass"  # noqa: S105  (no password)
-FAIL: Final = "fail"
-FOREVER_S = 253_402_300_799  # the last second of the year 9999
+RESULTS: tuple[Result, ...] = ("pass", "fail")
 
-_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})\Z", re.ASCII)
+TYPE_PATTERN = "[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?"
+"""How a type is called: `vuln-scan`."""
+DIGEST_PATTERN = "sha256:[0-9a-f]{64}"
+"""The one way in which digests are written: as registries and container runtimes write them."""
+
+_TYPE = re.compile(TYPE_PATTERN)
+_DIGEST = re.compile(DIGEST_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A file that the result was read from. It stays where it is; its hash tells whether it is still the same."""
+
+    name: str
+    sha256: str  # in hex
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What an attestor says: the control of this type passed, or failed, for a digest, at a time and until another.
-
-    `evidence`: what it rests on, each `{uri, sha256}`. `policy_digest`: of the policy that it was checked by.
-    """
+    """One statement of an attestor, as it was signed."""
 
     type: str
     result: Result
-    digest: str  # sha256:...
+    digest: str  # sha256:..., of what was checked
+    resource: str  # how that was called: an image without its digest
+    attestor: str
     at: datetime
+    control: str = ""  # of which catalogue: ISO 27001 A.8.8
+    policy_digest: str = ""  # of the rules by which it was checked
     until: datetime | None = None
-    control: str = ""
-    resource: str = ""
-    policy_digest: str = ""
-    waiver: str = ""
-    evidence: tuple[Mapping[str, str], ...] = ()
+    waiver: str = ""  # the exception under which it passed, as the attestor calls it
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A type that must have passed, and how old the newest pass may be. `node`: which department requires it."""
+    """That the newest checkpoint of a type has passed, and is no older than this. `node_id` is where it is required."""
 
     type: str
-    node: str
-    environments: tuple[str, ...] = ()  # empty: all
-    max_age: timedelta | None = None
+    node_id: str
+    age_max: timedelta | None = None  # None: it holds until it ends itself
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest checkpoint of a type for a digest."""
+class Standing:
+    """The newest checkpoint of a type for a digest, as far as a decision needs it."""
 
     type: str
     digest: str
     result: str
     at: datetime
-    until: datetime | None
+    until: datetime | None = None
+
+    def is_newer(self, than: Standing) -> bool:
+        """Whether this one counts and not the other: the later one does, and of the same moment the failure."""
+        return (self.at, self.result == "fail") > (than.at, than.result == "fail")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A type that an image must have passed, with what is known of it. `digest` is empty where the image names none,
-    `result` where there is no checkpoint. `until_s`: how long a pass holds, in epoch seconds."""
+    """What is asked of one image by one requirement, and how it stands. `result` None: nothing was recorded."""
 
     image: str
-    digest: str
+    digest: str  # empty: the image is named by a tag alone
     type: str
-    node: str
-    result: str
-    at_s: int
-    until_s: int
+    node_id: str
+    result: str | None = None
+    at: datetime | None = None
+    valid_until: datetime | None = None  # None: no end
 
 
-def digest_of(image: str) -> str:
-    """The digest that an image is named by; empty: a tag alone, which may be another image tomorrow.
+def is_type(text: str) -> bool:
+    """Whether a type of checkpoint can be called so."""
+    return _TYPE.fullmatch(text) is not None
 
-    Source: OCI Distribution Specification 1.1, "Pulling manifests"; only SHA-256 is taken.
+
+def is_digest(text: str) -> bool:
+    """Whether this is a digest, as `DIGEST_PATTERN` says."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def digest_in(image: str) -> str:
+    """The digest in an image reference, empty where it names none: `registry/ct:7@sha256:...` has one, a tag has not.
+
+    Source: distribution reference grammar (`name [":" tag] ["@" digest]`); other algorithms than SHA-256 count as none.
     """
-    found = _DIGEST.search(image)
-    return found[1] if found else ""
+    _, _, digest = image.rpartition("@")
+    return digest if is_digest(digest) else ""
 
 
-def asked(
-    images: Sequence[str], requirements: Iterable[Requirement], newest: Iterable[Newest], environment: str
-) -> Iterator[Asked]:
-    """What must have passed for these images, in order.
-
-    Where several departments of a path require the same type, the strictest age holds, of equal ones the nearest.
+def strictest(requirements: Iterable[Requirement]) -> tuple[Requirement, ...]:
+    """What a whole path requires: requirements add up, and of one type the shortest age holds.
 
     Args:
-        requirements: of the whole path, the nearest department's first.
-        newest: of the digests of these images, at least.
+        requirements: of every node of the path, the project's first, the root's last.
+
+    Returns:
+        one for each type, by type; of equal ages the one nearest to the root, whose people decide for more.
     """
-    known = {(one.type, one.digest): one for one in newest}
-    required: dict[str, Requirement] = {}
+    found: dict[str, Requirement] = {}
     for one in requirements:
-        if one.environments and environment not in one.environments:
-            continue
-        before = required.get(one.type)
-        if before is None or _age_s(one) < _age_s(before):
-            required[one.type] = one
-    for image in dict.fromkeys(images):
-        digest = digest_of(image)
-        for requirement in required.values():
-            found = known.get((requirement.type, digest)) if digest else None
-            yield Asked(
-                image=image,
-                digest=digest,
-                type=requirement.type,
-                node=requirement.node,
-                result=found.result if found else "",
-                at_s=int(found.at.timestamp()) if found else 0,
-                until_s=_until_s(found, requirement) if found else 0,
-            )
+        known = found.get(one.type)
+        if known is None or _age(one) <= _age(known):
+            found[one.type] = one
+    return tuple(found[name] for name in sorted(found))
 
 
-def _age_s(requirement: Requirement) -> float:
-    return requirement.max_age.total_seconds() if requirement.max_age else FOREVER_S
+def asked_of(
+    images: Iterable[str], requirements: Iterable[Requirement], standings: Iterable[Standing]
+) -> tuple[Asked, ...]:
+    """What is asked of images, each by each requirement.
+
+    Args:
+        images: references that are new to what was admitted.
+        requirements: one for each type, see `strictest`.
+        standings: the newest checkpoint for each type and digest.
+    """
+    known: Mapping[tuple[str, str], Standing] = {(one.type, one.digest): one for one in standings}
+    required = tuple(requirements)
+    return tuple(
+        _asked(image, one, known.get((one.type, digest_in(image)))) for image in sorted(images) for one in required
+    )
 
 
-def _until_s(newest: Newest, requirement: Requirement) -> int:
-    until = int(newest.until.timestamp()) if newest.until else FOREVER_S
-    oldest = int((newest.at + requirement.max_age).timestamp()) if requirement.max_age else FOREVER_S
-    return min(until, oldest)
+def new_images(images: Iterable[str], admitted: Iterable[str]) -> tuple[str, ...]:
+    """The images that are not among those which were admitted before; by digest, where they name one."""
+    known = {digest_in(one) or one for one in admitted}
+    return tuple(one for one in images if (digest_in(one) or one) not in known)
 
 
-def is_newer(one: Checkpoint, than: Newest) -> bool:
-    """Whether a checkpoint takes the place of the one known so far: by the time at which it was attested; of the same
-    time, a failure does."""
-    return (one.at, one.result == FAIL) > (than.at, than.result == FAIL)
+def _asked(image: str, required: Requirement, standing: Standing | None) -> Asked:
+    if standing is None:
+        return Asked(image, digest_in(image), required.type, required.node_id)
+    ends = [standing.at + required.age_max] if required.age_max is not None else []
+    ends += [standing.until] if standing.until is not None else []
+    return Asked(
+        image,
+        standing.digest,
+        required.type,
+        required.node_id,
+        standing.result,
+        standing.at,
+        min(ends, default=None),
+    )
+
+
+def _age(one: Requirement) -> timedelta:
+    return timedelta.max if one.age_max is None else one.age_max

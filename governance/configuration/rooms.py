@@ -67,11 +67,7 @@ ROOMS = (  # in the order of writing: what is named comes first
         references.rules,
         rows_change.write,
     ),
-    Room(
-        {"Attestor": specs_compliance.Attestor, "RequiredCheckpoint": specs_compliance.RequiredCheckpoint},
-        rows_compliance.check,
-        rows_compliance.write,
-    ),
+    Room({"Attestor": specs_compliance.Attestor}, rows_compliance.check, rows_compliance.write),
 )
 
 

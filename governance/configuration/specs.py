@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from governance.compliance.model import is_type
 from governance.configuration.resources import canonical_resource, problem_of_resource
 from governance.errors import BadInput
 from governance.units import amount, show_amount
@@ -93,12 +94,19 @@ def _set(values: list[str]) -> list[str]:
     return sorted(values)
 
 
+def _checkpoint_type(text: str) -> str:
+    if not is_type(text):
+        raise refuse(f"{text!r} is not a type of checkpoint. Use lower-case letters, digits, - and ., as in vuln-scan.")
+    return text
+
+
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Name = Annotated[str, AfterValidator(_name)]
 GroupName = Annotated[str, AfterValidator(_group)]
 Names = Annotated[list[Name], AfterValidator(_set)]
 Words = Annotated[list[Text], AfterValidator(_set)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+CheckpointType = Annotated[str, AfterValidator(_checkpoint_type)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Quantities = dict[str, Annotated[str, BeforeValidator(quantity)]]
@@ -135,7 +143,32 @@ class Autoscaling(Shape):
     charge: Literal["current", "maximum"]
 
 
-class Department(Spec):
+class RequiredCheckpoint(Shape):
+    """That the newest checkpoint of this type has passed for every new image, and how old it may be."""
+
+    type: CheckpointType
+    max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class Requiring(Spec):
+    """A node: what it requires holds for all that runs there and below it, beside what is required above."""
+
+    required_checkpoints: Annotated[list[RequiredCheckpoint], Field(max_length=20)] = []
+
+    def problems(self) -> Iterator[SpecProblem]:
+        types = [one.type for one in self.required_checkpoints]
+        for position, name in enumerate(types):
+            if name in types[:position]:
+                yield ("requiredCheckpoints", position, "type"), f"{name} stands twice.", "Remove one."
+
+    def canonical(self) -> dict[str, Any]:
+        spec = Spec.canonical(self)
+        if "requiredCheckpoints" in spec:
+            spec["requiredCheckpoints"].sort(key=lambda one: one["type"])
+        return spec
+
+
+class Department(Requiring):
     """A node of the organisation tree. The one without a parent is the root."""
 
     title: Text
@@ -147,7 +180,7 @@ class Department(Spec):
     autoscaling: Autoscaling | None = None  # None: as the parent
 
 
-class Project(Spec):
+class Project(Requiring):
     """What namespaces and accounts are bound to. `labels` are read by placement rules."""
 
     title: Text | None = None

@@ -1,34 +1,35 @@
-"""The specs of compliance: who may attest what, and what a department requires. Pure."""
+"""The spec of an attestor. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from governance.compliance.attestation import public_key
-from governance.configuration.specs import Name, Names, Spec, SpecProblem
+from governance.compliance.keys import read_public_key
+from governance.configuration.specs import CheckpointType, Name, Spec, SpecProblem
+from governance.errors import BadInput
 
-_AGE_DAYS_MAX = 3650
+_PEM_CHARACTERS_MAX = 1000
 
 
 class Attestor(Spec):
-    """Who signs checkpoints, with which key, and of which types."""
+    """Who may attest checkpoints of which types: whoever signs with this key."""
 
-    public_key: Annotated[str, Field(min_length=1, max_length=2000)]
-    types: Annotated[Names, Field(min_length=1, max_length=100)]
+    public_key: Annotated[str, Field(min_length=1, max_length=_PEM_CHARACTERS_MAX)]
+    types: Annotated[list[CheckpointType], Field(min_length=1, max_length=100)]
+    owner: Name | None = None
 
     def problems(self) -> Iterator[SpecProblem]:
-        if public_key(self.public_key) is None:
-            remedy = "Write what this prints: openssl pkey -in attestor.pem -pubout"
-            yield ("publicKey",), "It is not an Ed25519 public key in PEM.", remedy
+        try:
+            read_public_key(self.public_key)
+        except BadInput as error:
+            yield ("publicKey",), error.detail, error.remedy or ""
+        for position, name in enumerate(self.types):
+            if name in self.types[:position]:
+                yield ("types", position), f"{name} stands twice.", "Remove one."
 
-
-class RequiredCheckpoint(Spec):
-    """Which types must have passed for the images of a department's workloads, and of what is below it."""
-
-    at: Name
-    types: Annotated[Names, Field(min_length=1, max_length=20)]
-    environments: Annotated[Names, Field(default_factory=list)]
-    max_age_days: Annotated[int, Field(ge=1, le=_AGE_DAYS_MAX)] | None = None
+    def canonical(self) -> dict[str, Any]:
+        spec = Spec.canonical(self)
+        return {**spec, "publicKey": f"{self.public_key.strip()}\n", "types": sorted(self.types)}

@@ -34,8 +34,8 @@ _PROBE: dict[str, Any] = {
     "level": {},
     "quota": [],
     "approval_rules": [],
-    "checkpoints": [],
     "freezes": [],
+    "checkpoints": [],
     "grant": None,
 }
 

@@ -20,6 +20,7 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 OFTEN = 1_000_000  # so many a minute: generated sign-ins and tokens are wrong ones, and come fast
 ROUTES = 49
 REFUSES_MORE_THAN_A_SCHEMA_CAN_SAY = {
+    "POST /api/v1/checkpoints": "what is signed, and by whom",
     "POST /api/v1/configuration/plan": "files are manifests, in YAML, that refer to each other",
     "POST /api/v1/configuration/apply": "the same files, and they must hold at least a root department",
     "POST /api/v1/clusters/{name}/warn": "the longest time is a setting of the installation",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.attestor import described
 from tests.e2e.recording import recorded
 from tests.e2e.world import ROOT, World, built
 
@@ -22,4 +23,5 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example hospital's manifests, in a folder that the story may change."""
     folder = tmp_path_factory.mktemp("manifests") / "hospital"
     shutil.copytree(ROOT / "examples" / "hospital", folder)
+    described(folder, folder.parent / "attestor.pem")
     return folder

@@ -35,11 +35,11 @@ GPU_SLOTS = {"nvidia.com/gpu": "16"}
 
 
 def refusal(
-    world: World, *words: str, user: str = "okafor", stdin: str | None = None, namespace: str = "ct-training"
+    world: World, *words: str, user: str = "okafor", namespace: str = "ct-training", stdin: str | None = None
 ) -> str:
     """What kubectl says when it is refused."""
     with pytest.raises(KubectlError) as caught:
-        world.kubectl(*words, user=user, stdin=stdin, namespace=namespace)
+        world.kubectl(*words, user=user, namespace=namespace, stdin=stdin)
     return str(caught.value)
 
 
@@ -506,6 +506,90 @@ def test_6_while_a_part_is_gone_new_capacity_is_denied_with_the_reason_and_decre
     world.kubectl("scale", "deployment/again", "--replicas=4")
 
 
+SLIDES = "slides"
+SCANNED, UNSCANNED = "sha256:" + "5a" * 32, "sha256:" + "7c" * 32
+
+
+def slides(name: str, image: str) -> objects.Object:
+    """A Deployment of the department that requires a vuln-scan."""
+    return objects.deployment(name, 1, image=image)
+
+
+def scan(world: World, manifests: Path, digest: str, result: str) -> str:
+    """What the pipeline does once it has scanned an image."""
+    report = world.folder / f"{result}.sarif"
+    report.write_text(json.dumps({"runs": [], "for": digest}))
+    return world.cli(
+        "checkpoint", "record", "--type", "vuln-scan", "--digest", digest, "--result", result,
+        "--key", str(manifests.parent / "attestor.pem"), "--attestor", "image-scanner", "--evidence", str(report),
+        person="deployer",
+    )  # fmt: skip
+
+
+def names(world: World) -> set[str]:
+    """The pods of the slide viewer that run."""
+    return {one["metadata"]["name"] for one in world.kubernetes.running_pods(SLIDES, "app=viewer")}
+
+
+def test_9_an_image_without_a_scan_of_its_digest_is_denied(world: World) -> None:
+    world.kubernetes.kubectl("create", "namespace", SLIDES)
+    world.kubernetes.kubectl("label", "namespace", SLIDES, "hospital.example/project=slide-scanning")
+    world.kubernetes.may("okafor", "edit", SLIDES)
+
+    def said() -> str:
+        made = json.dumps(slides("viewer", f"registry.st-elisabeth.example/slides@{SCANNED}"))
+        return refusal(world, "create", "-f", "-", namespace=SLIDES, stdin=made)
+
+    eventually(lambda: "is bound to no project" not in said(), "the namespace is bound")
+    denied = said()
+    assert f"slides@{SCANNED} has no vuln-scan for its digest, which pathology requires" in denied
+    assert f"governance checkpoint record --type vuln-scan --digest {SCANNED}" in denied
+    assert "/ask/" in denied
+
+
+def test_9_an_image_named_by_tag_alone_is_refused(world: World) -> None:
+    made = json.dumps(slides("viewer", "registry.st-elisabeth.example/slides:7"))
+    denied = refusal(world, "create", "-f", "-", namespace=SLIDES, stdin=made)
+    assert "slides:7 is named by a tag alone" in denied
+    assert "/ask/" not in denied
+
+
+def test_9_a_recorded_scan_lets_it_pass(world: World, manifests: Path) -> None:
+    made = world.cli("token", "create", "pipeline", "--person", "deployer", "--scope", "checkpoint:record")
+    world.tokens["deployer"] = made.split()[0]
+    assert f"vuln-scan pass of {SCANNED}, attested by image-scanner" in scan(world, manifests, SCANNED, "pass")
+    world.create(slides("viewer", f"registry.st-elisabeth.example/slides@{SCANNED}"), namespace=SLIDES)
+    eventually(lambda: len(world.kubernetes.running_pods(SLIDES, "app=viewer")) == 1, "a pod runs")
+    eventually(lambda: f"apps/deployments/{SLIDES}/viewer" in world.charges("confirmed"), "the charge is confirmed")
+    listed = json.loads(world.cli("checkpoint", "list", "--digest", SCANNED, "--output", "json"))
+    assert [(one["result"], one["evidence"][0]["name"]) for one in listed] == [("pass", "pass.sarif")]
+
+
+def test_9_a_later_failed_scan_denies_what_is_new_and_stops_nothing_that_runs(world: World, manifests: Path) -> None:
+    scan(world, manifests, SCANNED, "fail")
+    image = f"registry.st-elisabeth.example/slides@{SCANNED}"
+    denied = refusal(world, "create", "-f", "-", namespace=SLIDES, stdin=json.dumps(slides("second", image)))
+    assert f"the newest vuln-scan of image {image} failed" in denied
+    before = names(world)
+    world.kubectl("delete", "pod", "-l", "app=viewer", namespace=SLIDES)
+    eventually(lambda: names(world) and not names(world) & before, "another pod takes its place")
+    world.kubectl("scale", "deployment/viewer", "--replicas=2", namespace=SLIDES)
+    other = image.replace(SCANNED, UNSCANNED)
+    changed = refusal(world, "set", "image", "deployment/viewer", f"main={other}", namespace=SLIDES)
+    assert f"{other} has no vuln-scan for its digest" in changed
+
+
+def test_9_a_debug_container_counts_as_well(world: World) -> None:
+    tool = {"name": "look", "image": f"registry.st-elisabeth.example/tools@{UNSCANNED}"}
+    patch = json.dumps({"spec": {"ephemeralContainers": [tool]}})
+    with pytest.raises(KubectlError) as caught:
+        world.kubernetes.kubectl(
+            "patch", "pod", min(names(world)), "-n", SLIDES, "--subresource=ephemeralcontainers", "-p", patch
+        )
+    denied = str(caught.value)
+    assert f"tools@{UNSCANNED} has no vuln-scan for its digest" in denied
+
+
 def test_7_the_audit_log_holds_every_decision_and_act_and_can_be_verified_offline(
     world: World, chromium: Browser
 ) -> None:
@@ -513,6 +597,7 @@ def test_7_the_audit_log_holds_every_decision_and_act_and_can_be_verified_offlin
     with reading(world.engine) as session:
         actions = set(session.scalars(select(col(AuditEvent.action))))
     assert {"admission.allow", "admission.deny", "configuration.apply", "change.submit", "change.approve"} <= actions
+    assert "checkpoint.record" in actions
     key = world.folder / "audit.pub"
     key.write_text(public_pem(load_key(world.folder / "audit.pem")))
     export, kept = world.folder / "audit.jsonl", world.folder / "kept"

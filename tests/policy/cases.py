@@ -6,9 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.policy.model import Finding, Need
-from tests.policy.documents import Document, allowance, checkpoint, freeze, grant, project, quota, row, rule, sample
+from tests.policy.documents import (
+    IMAGE,
+    Document,
+    allowance,
+    checkpoint,
+    freeze,
+    grant,
+    project,
+    quota,
+    row,
+    rule,
+    sample,
+    unchecked,
+)
 
-ALL = frozenset({"approval", "checkpoint", "freeze", "headroom", "placement"})
+CHECKPOINT = frozenset({"checkpoint-expired", "checkpoint-failed", "checkpoint-missing", "image-without-digest"})
+ALL = frozenset({"approval", "freeze", "headroom", "placement"}) | CHECKPOINT
 NONE: frozenset[str] = frozenset()
 LIMIT_MAX = 2**63 - 1
 
@@ -41,16 +55,6 @@ FREEZE_NEED = need("freeze", "approver@radiology")
 CLOUD = {"name": "frankfurt", "labels": {"location": "cloud"}}
 IN_CLOUD = Finding("placement", {"cluster": "frankfurt", "location": "cloud"})
 OVER = quota(limit=5999)
-
-
-def unpassed(reason: str, **changes: int) -> Finding:
-    told = {name: checkpoint()[name] for name in ("image", "type", "node", "at_s", "until_s")}
-    return Finding("checkpoint", {**told, "reason": reason, **changes})
-
-
-NO_SCAN = checkpoint(result="", at_s=0, until_s=0)
-SCAN_MISSING = unpassed("missing", at_s=0, until_s=0)
-EXPIRED = unpassed("expired", until_s=1_795_000_000)
 
 HEADROOM = [
     Case("a request that no rule minds passes", sample()),
@@ -144,20 +148,6 @@ APPROVAL = [
     ),
 ]
 
-CHECKPOINT = [
-    Case("a pass that holds is enough", sample(checkpoints=[checkpoint()])),
-    Case("a pass that holds no longer is not", sample(checkpoints=[checkpoint(until_s=1_795_000_000)]), (EXPIRED,)),
-    Case("a failure denies", sample(checkpoints=[checkpoint(result="fail")]), (unpassed("failed"),)),
-    Case("none at all denies", sample(checkpoints=[NO_SCAN]), (SCAN_MISSING,)),
-    Case(
-        "a tag alone denies, whatever was scanned",
-        sample(checkpoints=[checkpoint(digest="")]),
-        (unpassed("no-digest"),),
-    ),
-    Case("a grant answers it", sample(checkpoints=[NO_SCAN], grant=grant("checkpoint"))),
-    Case("a grant of something else does not", sample(checkpoints=[NO_SCAN], grant=grant("freeze")), (SCAN_MISSING,)),
-]
-
 FREEZE = [
     Case("a freeze denies", sample(freezes=[freeze()]), (FROZEN,), (FREEZE_NEED,)),
     Case("a freeze of every environment denies", sample(freezes=[freeze(environments=[])]), (FROZEN,), (FREEZE_NEED,)),
@@ -205,6 +195,59 @@ PLACEMENT = [
     ),
 ]
 
+AT_S = 1_794_999_000
+NOW_S = 1_795_000_000
+
+
+def unpassed(code: str, **values: object) -> Finding:
+    """A finding about the sample's image."""
+    of = {"image": IMAGE, "digest": IMAGE.partition("@")[2], "type": "vuln-scan", "node": "radiology"}
+    return Finding(code, {**of, **values})
+
+
+MISSING = unpassed("checkpoint-missing")
+FAILED = unpassed("checkpoint-failed", at_s=AT_S)
+EXPIRED = unpassed("checkpoint-expired", valid_until_s=NOW_S)
+TAGGED = Finding("image-without-digest", {"image": "viewer:7", "type": "vuln-scan", "node": "radiology"})
+BY_TAG = unchecked(image="viewer:7", digest="")
+
+CHECKPOINTS = [
+    Case("a passed checkpoint passes", sample(checkpoints=[checkpoint()])),
+    Case("one that holds for a second more passes", sample(checkpoints=[checkpoint(valid_until_s=NOW_S + 1)])),
+    Case(
+        "one that holds until now does not",
+        sample(checkpoints=[checkpoint(valid_until_s=NOW_S)]),
+        (EXPIRED,),
+        (need("checkpoint-expired", "approver@radiology"),),
+    ),
+    Case(
+        "none is denied",
+        sample(checkpoints=[unchecked()]),
+        (MISSING,),
+        (need("checkpoint-missing", "approver@radiology"),),
+    ),
+    Case(
+        "a failed one is denied, however long it holds",
+        sample(checkpoints=[checkpoint(result="fail", valid_until_s=1)]),
+        (FAILED,),
+        (need("checkpoint-failed", "approver@radiology"),),
+    ),
+    Case("a tag alone is denied, and nobody is asked", sample(checkpoints=[BY_TAG]), (TAGGED,)),
+    Case("no grant answers that", sample(checkpoints=[BY_TAG], grant=grant("image-without-digest")), (TAGGED,)),
+    Case(
+        "a grant answers exactly what it waives",
+        sample(checkpoints=[unchecked(), checkpoint(type="license", result="fail")], grant=grant("checkpoint-missing")),
+        (unpassed("checkpoint-failed", type="license", at_s=AT_S),),
+        (need("checkpoint-failed", "approver@radiology"), need("checkpoint-missing", "approver@radiology")),
+    ),
+    Case(
+        "each type and image stands for itself",
+        sample(checkpoints=[checkpoint(), unchecked(type="sbom", node="hospital"), BY_TAG]),
+        (unpassed("checkpoint-missing", type="sbom", node="hospital"), TAGGED),
+        (need("checkpoint-missing", "approver@hospital"),),
+    ),
+]
+
 QUOTA_CHECKS = frozenset({"approval", "headroom"})
 UNSOUND = [
     Case("nothing at all", {}, missing=ALL),
@@ -225,7 +268,11 @@ UNSOUND = [
     Case("a rule that asks for nobody", sample(approval_rules=[rule(require=[])]), missing=frozenset({"approval"})),
     Case("no environment", sample(project=project(environment="")), missing=frozenset({"approval", "freeze"})),
     Case("a grant that waives in words", sample(grant={**grant(), "waives": "freeze"}), missing=ALL - {"placement"}),
+    Case("no checkpoints to speak of", sample(checkpoints=None), missing=CHECKPOINT),
+    Case("a result that is neither", sample(checkpoints=[checkpoint(result="passed")]), missing=CHECKPOINT),
+    Case("a result of no digest", sample(checkpoints=[checkpoint(digest="")]), missing=CHECKPOINT),
+    Case("an end in words", sample(checkpoints=[checkpoint(valid_until_s="later")]), missing=CHECKPOINT),
     Case("labels that are a list", sample(project=project(labels=["clinical"])), missing=frozenset({"placement"})),
 ]
 
-CASES = [*HEADROOM, *APPROVAL, *CHECKPOINT, *FREEZE, *PLACEMENT]
+CASES = [*HEADROOM, *APPROVAL, *FREEZE, *PLACEMENT, *CHECKPOINTS]

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 Document = dict[str, Any]
+IMAGE = "registry.example/viewer@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 
 
 def row(node: str, kind: str = "department", **changes: object) -> Document:
@@ -29,9 +30,7 @@ def sample(**changes: object) -> Document:
             "actor": "okafor",
             "dry_run": False,
             "new_template": False,
-            "images": [
-                "registry.example/viewer@sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
-            ],
+            "images": [IMAGE],
         },
         "project": {
             "name": "imaging",
@@ -44,8 +43,8 @@ def sample(**changes: object) -> Document:
         "level": {"requests.cpu": 6000},
         "quota": [row("radiology/imaging", "project"), row("radiology"), row("hospital", limit=None)],
         "approval_rules": [],
-        "checkpoints": [],
         "freezes": [],
+        "checkpoints": [],
         "grant": None,
     }
     return copy.deepcopy({**document, **changes})
@@ -82,10 +81,14 @@ def freeze(**changes: object) -> Document:
 
 
 def checkpoint(**changes: object) -> Document:
-    """A vulnerability scan that the sample's image has passed."""
-    image = "registry.example/viewer@sha256:4f53"
-    asked = {"image": image, "digest": "sha256:4f53", "type": "vuln-scan", "node": "radiology", "result": "pass"}
-    return {**asked, "at_s": 1_794_000_000, "until_s": 1_795_000_001, **changes}
+    """A passed scan of the sample's image."""
+    found = {"image": IMAGE, "digest": IMAGE.partition("@")[2], "type": "vuln-scan", "node": "radiology"}
+    return {**found, "result": "pass", "at_s": 1_794_999_000, "valid_until_s": None, **changes}
+
+
+def unchecked(**changes: object) -> Document:
+    """The same without any result."""
+    return checkpoint(result=None, at_s=None, **changes)
 
 
 def grant(*waives: str, allowances: list[Document] | None = None) -> Document:

@@ -11,8 +11,25 @@ import pytest
 from governance.errors import PolicyUnavailable
 from governance.policy.factory import health
 from governance.policy.model import Evaluation, PolicyEngine
-from tests.policy.cases import ALL, ASKED, CASES, CLOUD, FROZEN, IN_CLOUD, OVER, UNSOUND, Case, over, unpassed
-from tests.policy.documents import Document, checkpoint, freeze, rule, sample
+from tests.policy.cases import (
+    ALL,
+    ASKED,
+    BY_TAG,
+    CASES,
+    CLOUD,
+    EXPIRED,
+    FAILED,
+    FROZEN,
+    IN_CLOUD,
+    MISSING,
+    NOW_S,
+    OVER,
+    TAGGED,
+    UNSOUND,
+    Case,
+    over,
+)
+from tests.policy.documents import Document, checkpoint, freeze, rule, sample, unchecked
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -27,7 +44,10 @@ def test_a_rule_whose_facts_are_malformed_is_a_missing_check(policy_engine: Poli
 
 def test_every_rule_is_an_expected_check(policy_engine: PolicyEngine) -> None:
     assert policy_engine.rules.keys() == ALL
-    assert {code for code, one in policy_engine.rules.items() if not one.exception} == {"placement"}
+    assert {code for code, one in policy_engine.rules.items() if not one.exception} == {
+        "image-without-digest",
+        "placement",
+    }
 
 
 @pytest.mark.parametrize(
@@ -49,9 +69,12 @@ def test_a_well_engine_says_so(policy_engine: PolicyEngine) -> None:
 DENIED = {
     "headroom": (sample(quota=OVER), over()),
     "approval": (sample(approval_rules=[rule()]), ASKED),
-    "checkpoint": (sample(checkpoints=[checkpoint(result="fail")]), unpassed("failed")),
     "freeze": (sample(freezes=[freeze()]), FROZEN),
     "placement": (sample(cluster=CLOUD), IN_CLOUD),
+    "checkpoint-missing": (sample(checkpoints=[unchecked()]), MISSING),
+    "checkpoint-failed": (sample(checkpoints=[checkpoint(result="fail")]), FAILED),
+    "checkpoint-expired": (sample(checkpoints=[checkpoint(valid_until_s=NOW_S)]), EXPIRED),
+    "image-without-digest": (sample(checkpoints=[BY_TAG]), TAGGED),
 }
 JUNK: tuple[object, ...] = (None, True, -1, "", "x", [], ["x"], {}, {"x": "x"})
 FREE_NAMES = {"labels", "above", "images"}
@@ -89,7 +112,7 @@ def _malformed(document: Document) -> Iterator[tuple[str, Document]]:
 
 def _is_malformed(value: object, junk: object, name: object) -> bool:
     if junk is None:
-        return name not in {"limit", "grant"} and value is not None
+        return name not in {"limit", "grant", "valid_until_s"} and value is not None
     if value is None:
         return name != "limit" or junk != -1
     same = type(value) is type(junk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ import pytest
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact, document
 from governance.admission.model import Request
 from governance.change.grants import GrantFact
-from governance.compliance.model import FOREVER_S, Asked
+from governance.compliance.model import Asked
 from governance.policy import bundle
 from governance.policy.factory import _PROBE
 from governance.policy.model import PolicyEngine
@@ -76,8 +76,8 @@ def written(limit: int, grant_fact: GrantFact | None = None) -> Document:
                 "large", "3", {"above": {"pods": 5}}, [{"group": "board", "minimum": 1, "deny_minimum": 1}]
             )
         ],
-        checkpoints=[Asked("viewer@sha256:0", "sha256:0", "vuln-scan", "2", "pass", 1_794_000_000, FOREVER_S)],
         freezes=[FreezeFact("winter", "Winter closure", ("staging",), AT)],
+        checkpoints=[Asked("viewer@sha256:0", "sha256:0", "vuln-scan", "2", "pass", AT, AT + timedelta(days=1))],
         grant=grant_fact,
     )
 
@@ -103,8 +103,8 @@ def test_a_grant_with_its_allowance_answers_it(policy_engine: PolicyEngine) -> N
         written(6000, granted("freeze", amount=1)),
         sample(
             approval_rules=[rule()],
-            checkpoints=[checkpoint()],
             freezes=[freeze()],
+            checkpoints=[checkpoint()],
             grant=grant("freeze", allowances=[allowance(1)]),
         ),
         _PROBE,

@@ -1,8 +1,8 @@
 """What a cluster needs to ask this service: the webhook's registration and the right to watch.
 
 What the webhook is not called for, so that it goes on while this service is gone, stands in `conditions`. DELETE is not
-registered at all. Nor is pods/ephemeralcontainers: such a container may take no resources and ends with
-its pod, and it is how people look into a broken workload, which they must be able to do while this service is gone.
+registered at all. pods/ephemeralcontainers is: such a container takes nothing, yet it brings an image, which must have
+passed its checkpoints. While this service is gone, people look into a broken workload by kubectl exec.
 
 Two namespaces are left out. The service's own, for it could not come back if it had to be asked. And kube-system: a
 cluster whose network or storage add-on is broken cannot run this service, and nobody could mend the add-on if this
@@ -161,7 +161,7 @@ def _rules(scalables: Iterable[Scalable]) -> list[Json]:
     both = ["CREATE", "UPDATE"]
     rules = [
         _rule("", ["pods", "replicationcontrollers", "persistentvolumeclaims", "services"], both),
-        _rule("", ["pods/resize", "replicationcontrollers/scale"], ["UPDATE"]),
+        _rule("", ["pods/resize", "pods/ephemeralcontainers", "replicationcontrollers/scale"], ["UPDATE"]),
         _rule("apps", ["deployments", "replicasets", "statefulsets", "daemonsets"], both),
         _rule("apps", scaled, ["UPDATE"]),
         _rule("batch", ["jobs", "cronjobs"], both),

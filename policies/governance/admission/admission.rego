@@ -7,7 +7,15 @@
 # schemas:
 #   - input: schema.input
 # custom:
-#   rules: [approval, checkpoint, freeze, headroom, placement]
+#   rules:
+#     - approval
+#     - checkpoint-expired
+#     - checkpoint-failed
+#     - checkpoint-missing
+#     - freeze
+#     - headroom
+#     - image-without-digest
+#     - placement
 package governance.admission
 
 import data.governance.facts

@@ -3,7 +3,16 @@ package governance.admission_test
 import data.governance.admission
 import data.governance.facts_test
 
-all_checks := {"approval", "checkpoint", "freeze", "headroom", "placement"}
+all_checks := {
+	"approval",
+	"checkpoint-expired",
+	"checkpoint-failed",
+	"checkpoint-missing",
+	"freeze",
+	"headroom",
+	"image-without-digest",
+	"placement",
+}
 
 frozen := facts_test.added("/freezes/0", {
 	"calendar": "winter",

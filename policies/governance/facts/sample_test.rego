@@ -31,8 +31,8 @@ sample := {
 		row("hospital", "department", null),
 	],
 	"approval_rules": [],
-	"checkpoints": [],
 	"freezes": [],
+	"checkpoints": [],
 	"grant": null,
 }
 
@@ -45,6 +45,19 @@ row(node, kind, limit) := {
 	"limit": limit,
 	"rule": "compute",
 }
+
+checkpoint(changes) := object.union(
+	{
+		"image": "registry.example/viewer@sha256:4f53",
+		"digest": "sha256:4f53",
+		"type": "vuln-scan",
+		"node": "radiology",
+		"result": "pass",
+		"at_s": 1794999000,
+		"valid_until_s": null,
+	},
+	changes,
+)
 
 grant(waives, allowances) := {"change": "CH-1042", "waives": waives, "allowances": allowances}
 
