@@ -289,8 +289,8 @@ def test_a_controllers_pod_that_adds_to_its_root_is_not_asked_for_checkpoints_ei
     running: tuple[Hospital, Request],
 ) -> None:
     hospital, made = running
-    for _ in range(3):  # the third is more than the root is charged for, so policy is asked
-        decision = hospital.ask(pod_of(made, "injected-by-a-webhook:1"))
+    for number in range(3):  # the third is more than the root is charged for, so policy is asked
+        decision = hospital.ask(pod_of(made, f"injected-by-a-webhook:{number}"))
         assert not {one.partition("-")[0] for one in codes(decision)} & {"checkpoint", "image"}
 
 
