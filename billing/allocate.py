@@ -16,11 +16,13 @@ from sqlmodel import Session, col, select
 
 from billing import engine as bill
 from billing.allocation import EXACT, NOTHING, Posting, Shares, corrections, merged, split, totals
+from billing.exposure import spent_by_node
 from billing.inputs import files_of, links_of, resources_of
 from billing.months import closed_months, corrected_in
 from billing.placing import BINDING, CHARGE, RULE, TAG, BoundAccount, grouped, told
 from billing.store import Store
 from billing.tables import AllocationRun, PostingRow, Told
+from governance.budget.spend import report
 from governance.configuration.in_force import manifests_at, revision_in_force
 from governance.configuration.specs import Project, Spec
 from governance.configuration.specs_billing import AllocationRule
@@ -69,7 +71,8 @@ class Lines:
 
 
 def allocate(database: Engine, store: Store, period: Period, now: datetime) -> UUID | None:
-    """Allocate an open month anew from the lines in force, with what closed months before it are corrected by.
+    """Allocate an open month anew from the lines in force, with what closed months before it are corrected by, and
+    report to budgets what was spent.
 
     Returns:
         the new run; None if it is closed, or nothing is other than in the run in force.
@@ -101,6 +104,7 @@ def allocate(database: Engine, store: Store, period: Period, now: datetime) -> U
         at=now,
     )
     with transaction(database) as session:
+        report(session, period, spent_by_node(session, period, postings, way.tree), now)
         before = run_in_force(session, str(period))
         if before is not None and (before.digest, before.tree) == (run.digest, run.tree):
             return None

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 import billing.tables  # noqa: F401  (every table hangs on the one metadata)
 import governance.admission.tables
 import governance.audit.tables
+import governance.budget.tables
 import governance.change.tables
 import governance.compliance.tables
 import governance.configuration.tables

@@ -420,6 +420,19 @@ def upgrade() -> None:
     with op.batch_alter_table('binding', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_binding_project_id'), ['project_id'], unique=False)
 
+    op.create_table('budget',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('node_id', sa.Uuid(), nullable=False),
+    sa.Column('per_month', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('reached', sa.String(), nullable=False),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_budget_node_id_node')),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_budget'))
+    )
+    with op.batch_alter_table('budget', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_budget_node_id'), ['node_id'], unique=False)
+
     op.create_table('change_request',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -610,6 +623,18 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_role_binding_node_id_node')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_role_binding_person_id_person')),
     sa.PrimaryKeyConstraint('person_id', 'role', 'node_id', name=op.f('pk_role_binding'))
+    )
+    op.create_table('spend',
+    sa.Column('node_id', sa.Uuid(), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('starts_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('period', sa.String(), nullable=False),
+    sa.Column('ends_at', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.Column('spent', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('exposure', sa.Numeric(38, 12).with_variant(sa.String(54), 'sqlite'), nullable=False),
+    sa.Column('as_of', sa.DateTime(timezone=True).with_variant(sa.String(32), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['node_id'], ['node.id'], name=op.f('fk_spend_node_id_node')),
+    sa.PrimaryKeyConstraint('node_id', 'currency', 'period', name=op.f('pk_spend'))
     )
     op.create_table('statement',
     sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
@@ -857,6 +882,7 @@ def downgrade() -> None:
     op.drop_table('allowance')
     op.drop_table('usage')
     op.drop_table('statement')
+    op.drop_table('spend')
     op.drop_table('role_binding')
     with op.batch_alter_table('freeze_calendar', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_freeze_calendar_node_id'))
@@ -903,6 +929,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_change_request_decision_id'))
 
     op.drop_table('change_request')
+    with op.batch_alter_table('budget', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_budget_node_id'))
+
+    op.drop_table('budget')
     with op.batch_alter_table('binding', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_binding_project_id'))
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from governance.admission.model import Request
+from governance.budget.facts import BudgetFact
 from governance.change.grants import GrantFact
 from governance.compliance.model import Asked
 from governance.quota.model import Position, ScopeState
@@ -64,6 +65,7 @@ def document(
     approval_rules: Sequence[ApprovalRuleFact],
     freezes: Sequence[FreezeFact],
     checkpoints: Sequence[Asked],
+    budgets: Sequence[BudgetFact],
     grant: GrantFact | None,
 ) -> dict[str, Any]:
     """The policy input.
@@ -100,6 +102,7 @@ def document(
         "quota": [_quota(one, labels[one.node_id], nodes[one.node_id].kind) for one in positions],
         "approval_rules": [_approval_rule(one, labels[one.node_id]) for one in approval_rules],
         "freezes": [_freeze(one) for one in freezes],
+        "budgets": [_budget(one, labels[one.node_id]) for one in budgets],
         "checkpoints": [_checkpoint(one, labels[one.node_id]) for one in checkpoints],
         "grant": None if grant is None else _grant(grant, labels),
     }
@@ -126,6 +129,19 @@ def _approval_rule(rule: ApprovalRuleFact, node: str) -> dict[str, Any]:
         "above": dict(rule.when.get("above", {})),
         "overrun": bool(rule.when.get("overrun", False)),
         "require": [dict(need) for need in rule.require],
+    }
+
+
+def _budget(one: BudgetFact, node: str) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "node": node,
+        "currency": one.currency,
+        "reached": one.reached,
+        "budget": one.budget,
+        "spent": one.spent,
+        "exposure": one.exposure,
+        "as_of_s": int(one.as_of.timestamp()) if one.as_of else 0,
     }
 
 

@@ -17,6 +17,7 @@ from governance.admission.digest import asked_name
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact
 from governance.admission.model import Request
 from governance.admission.tables import DecisionRow
+from governance.budget.facts import BudgetFact, budgets_from, budgets_select
 from governance.change.freezes import freezes_select, rules_select
 from governance.change.grants import grants_select
 from governance.compliance.model import Requirement, Standing, digest_in, new_images, strictest
@@ -62,6 +63,7 @@ _FACTS = together.together(
         "freezes": freezes_select(_PATH, database_now()),
         "approval_rules": rules_select(_PATH),
         "requirements": requirements_select(_PATH),
+        "budgets": budgets_select(_PATH, database_now()),
         "standings": standings_select(bindparam("digests")),
     },
 )
@@ -81,6 +83,7 @@ class Facts:
     freezes: tuple[FreezeFact, ...]
     approval_rules: tuple[ApprovalRuleFact, ...]
     requirements: tuple[Requirement, ...]  # of checkpoints, one for each type
+    budgets: tuple[BudgetFact, ...]
     standings: tuple[Standing, ...]  # the newest checkpoint for each digest that may be new, and type
 
 
@@ -168,5 +171,6 @@ def _facts(at: datetime, rows: Rows) -> Facts:
             for row in rows["approval_rules"]
         ),
         requirements=strictest(requirements_from(rows["requirements"], path)),
+        budgets=budgets_from(rows["budgets"]),
         standings=standings_from(rows["standings"]),
     )

@@ -326,6 +326,7 @@ def _document(
         positions=walk(known.usage, proposal.plan.path, increase),
         approval_rules=facts.approval_rules,
         freezes=facts.freezes,
+        budgets=facts.budgets,
         checkpoints=_checkpoints(request, facts, proposal),
         grant=grant,
     )

@@ -72,9 +72,19 @@ def _moment(at_s: int) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _budget(values: _Values) -> str:
+    amounts = {name: f"{show_amount('credits', values[name])} {values['currency']}" for name in ("exposure", "budget")}
+    return (
+        f"{values['node']} comes to {amounts['exposure']} this month, of a budget of {amounts['budget']} "
+        f"(as of {_moment(values['as_of_s'])}, rule {values['rule']})"
+    )
+
+
 _SENTENCES: Mapping[str, Callable[[_Values], str]] = {
     "headroom": _headroom,
     "approval": _approval,
+    "budget": _budget,
+    "budget-approval": _budget,
     "freeze": _freeze,
     "placement": _placement,
     "checkpoint-missing": _checkpoint_missing,

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from governance.api.visible import nodes_under
+from governance.budget.facts import MONEY
+from governance.budget.spend import budgets_of
 from governance.db.session import reading
 from governance.errors import NotFound
 from governance.http.permissions import requires
@@ -99,6 +101,22 @@ class MonthSettled(BaseModel):
     billed_through: datetime | None
 
 
+class BudgetShown(BaseModel):
+    """A budget of a month, and what this month comes to; amounts are decimal numbers as text.
+
+    `exposure` is `spent` with what stands until the month ends. `reached`: what becomes of requests for more then.
+    `as_of` is null where no bill was allocated yet.
+    """
+
+    name: str
+    currency: str
+    per_month: str
+    spent: str
+    exposure: str
+    reached: str
+    as_of: datetime | None
+
+
 class QuotaShown(BaseModel):
     """A node's owner, its way up to the root, its resources by name, and, for who may see bills, what it cost."""
 
@@ -107,6 +125,7 @@ class QuotaShown(BaseModel):
     path: list[NodeShown]
     resources: list[ResourceStatus]
     settled: list[MonthSettled] | None
+    budgets: list[BudgetShown] | None
 
 
 @router.get("/quota/tree")
@@ -129,6 +148,7 @@ def show(request: Request, reference: Reference, principal: Reader) -> QuotaShow
             path=[_shown(one) for one in path],
             resources=[_status(one) for one in status(session, node.id)],
             settled=_months(session, node, principal),
+            budgets=_budgets(session, node, principal, request.app.state.clock()),
         )
 
 
@@ -158,6 +178,24 @@ def _owner(session: Session, path: Sequence[Node]) -> OwnerShown | None:
         return None
     person, node = found
     return OwnerShown(name=person.name, display_name=person.display_name, of=_shown(node))
+
+
+def _budgets(session: Session, node: Node, principal: Principal, now: datetime) -> list[BudgetShown] | None:
+    """The node's own budgets, for who may see its bills."""
+    if node.id not in nodes_under(session, principal, Permission.BILLING_READ):
+        return None
+    return [
+        BudgetShown(
+            name=one.name,
+            currency=one.currency,
+            per_month=show_amount(MONEY, one.budget),
+            spent=show_amount(MONEY, one.spent),
+            exposure=show_amount(MONEY, one.exposure),
+            reached=one.reached,
+            as_of=one.as_of,
+        )
+        for one in budgets_of(session, [node.id], now)
+    ]
 
 
 def _months(session: Session, node: Node, principal: Principal) -> list[MonthSettled] | None:

@@ -8,11 +8,12 @@ from urllib.parse import quote
 import typer
 
 from governance.cli.client import call
-from governance.cli.output import Format, Output, money, show, show_json, show_table
+from governance.cli.output import Format, Output, moment, money, show, show_json, show_table
 
 app = typer.Typer(no_args_is_help=True, help="What a department or project may take, holds, and has left.")
 
 _COLUMNS = ("hard", "held", "used", "kept", "available", "borrowed", "allowance")
+_REACHED = {"deny": "more is denied", "approval": "more needs an approval"}
 _SELDOM = {"kept", "borrowed", "allowance"}  # shown where there is any, so that the table fits a terminal
 
 
@@ -42,6 +43,12 @@ def show_one(
         ],
         right=frozenset(range(1, 1 + len(columns))),
     )
+    for one in found["budgets"] or ():
+        as_of = f"as of {moment(one['as_of'])}" if one["as_of"] else "no bill yet"
+        show(
+            f"budget {one['name']}: {money(one['spent'])} spent, {money(one['exposure'])} by the end of the month, "
+            f"of {money(one['per_month'])} {one['currency']} ({as_of}); then {_REACHED[one['reached']]}"
+        )
     if found["settled"]:
         show("")
         show_table(

@@ -12,6 +12,7 @@ from governance.configuration import (
     references,
     references_billing,
     references_clouds,
+    rows_budget,
     rows_change,
     rows_clouds,
     rows_clusters,
@@ -21,6 +22,7 @@ from governance.configuration import (
     rows_quota,
     specs,
     specs_billing,
+    specs_budget,
     specs_clouds,
     specs_compliance,
     specs_pricing,
@@ -67,6 +69,7 @@ ROOMS = (  # in the order of writing: what is named comes first
         references.rules,
         rows_change.write,
     ),
+    Room({"Budget": specs_budget.Budget}, rows_budget.check, rows_budget.write),
     Room({"Attestor": specs_compliance.Attestor}, rows_compliance.check, rows_compliance.write),
 )
 

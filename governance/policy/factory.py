@@ -35,6 +35,7 @@ _PROBE: dict[str, Any] = {
     "quota": [],
     "approval_rules": [],
     "freezes": [],
+    "budgets": [],
     "checkpoints": [],
     "grant": None,
 }

@@ -20,6 +20,7 @@ from billing.tables import AllocationRun, GapReason, Invoice, PostingRow
 from billing.tables import Statement as Issued
 from governance import clock
 from governance.audit.tables import AuditEvent
+from governance.budget.tables import Spend
 from governance.configuration.apply import Applier, apply
 from governance.configuration.model import SourceFile
 from governance.db.session import reading, transaction
@@ -266,3 +267,17 @@ def test_nothing_is_half_written_when_the_parts_do_not_sum_up(books: Books, monk
     assert done.problem is not None
     assert "does not balance" in done.problem["title"]
     assert books.all(AllocationRun) == books.all(PostingRow) == []
+
+
+def test_what_was_allocated_reaches_budgets_with_what_stands_until_the_month_ends(books: Books) -> None:
+    books.finance.send(of(ONE, EffectiveCost="1.50"), line("2", **OWN), line("5", **ELSEWHERE))
+    spend = {}
+    with reading(books.engine) as session:
+        for one in session.exec(select(Spend)):
+            spend[session.get_one(Node, one.node_id).name] = one
+    # g5.xlarge costs 1.12 an hour: ONE from eleven o'clock of the 27th on, TWO from ten, which no line has come for
+    rest = Decimal("1.12") * (85 + 86)
+    assert (spend["radiology"].spent, spend["radiology"].exposure) == (Decimal("1.50"), Decimal("1.50") + rest)
+    assert spend["platform-services"].exposure == 2
+    assert (spend["st-elisabeth"].spent, spend["st-elisabeth"].exposure) == (Decimal("8.5"), Decimal("8.5") + rest)
+    assert spend["st-elisabeth"].period == "2026-11"

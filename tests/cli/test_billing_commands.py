@@ -98,7 +98,13 @@ def test_quota_show_says_what_it_cost_to_who_may_see_bills(shell: Shell, api: Ap
     shown = run(shell, api, "lindqvist", "quota", "show", "radiology").out
     row = next(line for line in shown.splitlines() if line.startswith("2026-11"))
     assert row.split() == ["2026-11", "EUR", "1.12", "1.10", "-0.02", "0.00", "1", "2026-11-27"]
-    assert "2026-11" not in run(shell, api, "okafor", "quota", "show", "radiology").out
+    (budget,) = [line for line in shown.splitlines() if line.startswith("budget radiology: ")]
+    assert budget.startswith("budget radiology: 1.10 spent, ")
+    assert ", of 40,000.00 EUR (as of 2" in budget
+    assert budget.endswith("; then more needs an approval")
+    unseen = run(shell, api, "okafor", "quota", "show", "radiology").out
+    assert "2026-11" not in unseen
+    assert "budget" not in unseen
 
 
 @pytest.mark.usefixtures("worker")

@@ -30,7 +30,7 @@ def change(file: Path, before: str, after: str) -> None:
 
 def test_a_second_apply_says_that_nothing_changes(shell: Shell, api: Api, folder: Path) -> None:
     ended = run(shell, api, "apply", "-f", str(folder))
-    assert ended == Ended(0, "Nothing changes: revision 1 is in force, with 52 manifests.\n", "")
+    assert ended == Ended(0, "Nothing changes: revision 1 is in force, with 53 manifests.\n", "")
 
 
 def test_a_plan_shows_the_difference_and_an_apply_makes_it(shell: Shell, api: Api, folder: Path) -> None:

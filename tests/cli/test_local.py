@@ -44,7 +44,7 @@ def test_the_first_administrator_applies_and_is_then_what_their_manifest_says(sh
     with listening(app) as server:
         assert shell.run("whoami", SERVER=server, TOKEN=lost).code == exits.NOT_ALLOWED
         applied = shell.run("apply", "-f", str(EXAMPLE), SERVER=server, TOKEN=token)
-        assert applied.out.endswith("Revision 1: 52 to create.\n"), applied.err
+        assert applied.out.endswith("Revision 1: 53 to create.\n"), applied.err
         assert shell.run("apply", "-f", str(EXAMPLE), SERVER=server, TOKEN=token).code == 0
         who = json.loads(shell.run("whoami", "-o", "json", SERVER=server, TOKEN=token).out)
         assert (who["display_name"], who["roles"]) == ("K. Sato", ["admin"])

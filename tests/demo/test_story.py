@@ -80,7 +80,7 @@ def test_the_whole_story_is_told_without_a_person(demos: dict[str, Demo]) -> Non
     assert code == 0, said
     assert [int(number) for number in re.findall(r"^✓ +(\d+) ", said, re.MULTILINE)] == [*range(1, 11)]
     for line in (
-        "Revision 1: 52 to create.",
+        "Revision 1: 53 to create.",
         "GPUs used: ct-training 2, radiology 2, imaging 2, st-elisabeth 2",
         "requests.nvidia.com/gpu: requested 18, used 2, limit 17 of radiology (rule radiology).",
         "M. Lindqvist approves CH-1",

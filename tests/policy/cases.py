@@ -10,6 +10,7 @@ from tests.policy.documents import (
     IMAGE,
     Document,
     allowance,
+    budget,
     checkpoint,
     freeze,
     grant,
@@ -22,7 +23,8 @@ from tests.policy.documents import (
 )
 
 CHECKPOINT = frozenset({"checkpoint-expired", "checkpoint-failed", "checkpoint-missing", "image-without-digest"})
-ALL = frozenset({"approval", "freeze", "headroom", "placement"}) | CHECKPOINT
+BUDGET = frozenset({"budget", "budget-approval"})
+ALL = frozenset({"approval", "freeze", "headroom", "placement"}) | BUDGET | CHECKPOINT
 NONE: frozenset[str] = frozenset()
 LIMIT_MAX = 2**63 - 1
 
@@ -146,6 +148,29 @@ APPROVAL = [
         (ASKED,),
         (BOARD,),
     ),
+]
+
+
+def spent(code: str, **changes: int) -> Finding:
+    told = {name: value for name, value in budget(**changes).items() if name not in {"name", "reached"}}
+    return Finding(code, {**told, "rule": "radiology-2026"})
+
+
+ASKED_FOR_MONEY = sample(budgets=[budget(reached="approval")])
+MONEY_NEED = need("budget-approval", "approver@radiology")
+
+BUDGETS = [
+    Case("a budget that is reached denies", sample(budgets=[budget()]), (spent("budget"),)),
+    Case("one unit below it does not", sample(budgets=[budget(exposure=11_999_999_999)])),
+    Case("what does not rise passes", sample(budgets=[budget()], increase={}, quota=[])),
+    Case("a budget may ask for an approval", ASKED_FOR_MONEY, (spent("budget-approval"),), (MONEY_NEED,)),
+    Case(
+        "a grant answers that",
+        sample(budgets=[budget(reached="approval")], grant=grant("budget-approval")),
+        (),
+        (MONEY_NEED,),
+    ),
+    Case("and nothing answers the other", sample(budgets=[budget()], grant=grant("budget")), (spent("budget"),)),
 ]
 
 FREEZE = [
@@ -275,4 +300,4 @@ UNSOUND = [
     Case("labels that are a list", sample(project=project(labels=["clinical"])), missing=frozenset({"placement"})),
 ]
 
-CASES = [*HEADROOM, *APPROVAL, *FREEZE, *PLACEMENT, *CHECKPOINTS]
+CASES = [*HEADROOM, *APPROVAL, *BUDGETS, *FREEZE, *PLACEMENT, *CHECKPOINTS]

@@ -44,6 +44,7 @@ def sample(**changes: object) -> Document:
         "quota": [row("radiology/imaging", "project"), row("radiology"), row("hospital", limit=None)],
         "approval_rules": [],
         "freezes": [],
+        "budgets": [],
         "checkpoints": [],
         "grant": None,
     }
@@ -89,6 +90,13 @@ def checkpoint(**changes: object) -> Document:
 def unchecked(**changes: object) -> Document:
     """The same without any result."""
     return checkpoint(result=None, at_s=None, **changes)
+
+
+def budget(**changes: object) -> Document:
+    """A budget of the sample's department that is reached."""
+    named = {"name": "radiology-2026", "node": "radiology", "currency": "EUR", "reached": "deny"}
+    money = {"budget": 12_000_000_000, "spent": 11_000_000_000, "exposure": 12_000_000_000}
+    return {**named, **money, "as_of_s": 1_794_900_000, **changes}
 
 
 def grant(*waives: str, allowances: list[Document] | None = None) -> Document:

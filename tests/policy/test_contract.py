@@ -14,6 +14,7 @@ from governance.policy.model import Evaluation, PolicyEngine
 from tests.policy.cases import (
     ALL,
     ASKED,
+    ASKED_FOR_MONEY,
     BY_TAG,
     CASES,
     CLOUD,
@@ -28,8 +29,9 @@ from tests.policy.cases import (
     UNSOUND,
     Case,
     over,
+    spent,
 )
-from tests.policy.documents import Document, checkpoint, freeze, rule, sample, unchecked
+from tests.policy.documents import Document, budget, checkpoint, freeze, rule, sample, unchecked
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -45,6 +47,7 @@ def test_a_rule_whose_facts_are_malformed_is_a_missing_check(policy_engine: Poli
 def test_every_rule_is_an_expected_check(policy_engine: PolicyEngine) -> None:
     assert policy_engine.rules.keys() == ALL
     assert {code for code, one in policy_engine.rules.items() if not one.exception} == {
+        "budget",
         "image-without-digest",
         "placement",
     }
@@ -71,6 +74,8 @@ DENIED = {
     "approval": (sample(approval_rules=[rule()]), ASKED),
     "freeze": (sample(freezes=[freeze()]), FROZEN),
     "placement": (sample(cluster=CLOUD), IN_CLOUD),
+    "budget": (sample(budgets=[budget()]), spent("budget")),
+    "budget-approval": (ASKED_FOR_MONEY, spent("budget-approval")),
     "checkpoint-missing": (sample(checkpoints=[unchecked()]), MISSING),
     "checkpoint-failed": (sample(checkpoints=[checkpoint(result="fail")]), FAILED),
     "checkpoint-expired": (sample(checkpoints=[checkpoint(valid_until_s=NOW_S)]), EXPIRED),

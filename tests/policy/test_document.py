@@ -11,6 +11,7 @@ import pytest
 
 from governance.admission.document import ApprovalRuleFact, FreezeFact, NodeFact, document
 from governance.admission.model import Request
+from governance.budget.facts import BudgetFact
 from governance.change.grants import GrantFact
 from governance.compliance.model import Asked
 from governance.policy import bundle
@@ -19,7 +20,7 @@ from governance.policy.model import PolicyEngine
 from governance.quota.model import ScopeState, UsageRow, walk
 from governance.units import ResourceList
 from tests.policy.cases import ALL
-from tests.policy.documents import Document, allowance, checkpoint, freeze, grant, rule, sample
+from tests.policy.documents import Document, allowance, budget, checkpoint, freeze, grant, rule, sample
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NODES = {
@@ -77,6 +78,7 @@ def written(limit: int, grant_fact: GrantFact | None = None) -> Document:
             )
         ],
         freezes=[FreezeFact("winter", "Winter closure", ("staging",), AT)],
+        budgets=[BudgetFact("radiology-2026", "2", "EUR", "deny", 12_000_000_000, 0, 11_999_999_999, AT)],
         checkpoints=[Asked("viewer@sha256:0", "sha256:0", "vuln-scan", "2", "pass", AT, AT + timedelta(days=1))],
         grant=grant_fact,
     )
@@ -105,6 +107,7 @@ def test_a_grant_with_its_allowance_answers_it(policy_engine: PolicyEngine) -> N
             approval_rules=[rule()],
             freezes=[freeze()],
             checkpoints=[checkpoint()],
+            budgets=[budget()],
             grant=grant("freeze", allowances=[allowance(1)]),
         ),
         _PROBE,

@@ -9,6 +9,8 @@
 # custom:
 #   rules:
 #     - approval
+#     - budget
+#     - budget-approval
 #     - checkpoint-expired
 #     - checkpoint-failed
 #     - checkpoint-missing

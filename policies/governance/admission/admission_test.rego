@@ -5,6 +5,8 @@ import data.governance.facts_test
 
 all_checks := {
 	"approval",
+	"budget",
+	"budget-approval",
 	"checkpoint-expired",
 	"checkpoint-failed",
 	"checkpoint-missing",

@@ -32,6 +32,7 @@ sample := {
 	],
 	"approval_rules": [],
 	"freezes": [],
+	"budgets": [],
 	"checkpoints": [],
 	"grant": null,
 }

@@ -1,0 +1,103 @@
+"""What was spent, as allocated, reaches a budget: then more is denied, or needs an approval; on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import select
+
+from governance.admission.model import Decision
+from governance.budget.spend import Spent, report
+from governance.budget.tables import Budget, Spend
+from governance.clock import now
+from governance.db.session import reading, transaction
+from governance.identity.organisation import node_named
+from governance.units import Period
+from tests.admission.conftest import Hospital, approve, create, hospital, policy, scale, training
+
+__all__ = ["hospital", "policy"]
+
+MONTH = Period.parse(now().strftime("%Y-%m"))
+
+
+def spend(hospital: Hospital, exposure: str, *, node: str = "radiology", period: Period = MONTH, **more: str) -> None:
+    with transaction(hospital.engine) as session:
+        id_ = node_named(session, node).id
+        amount = Decimal(exposure)
+        report(session, period, [Spent(id_, more.get("currency", "EUR"), amount / 2, amount)], now())
+
+
+def reached(hospital: Hospital, how: str) -> None:
+    with transaction(hospital.engine) as session:
+        session.execute(update(Budget).values(reached=how))
+
+
+def codes(decision: Decision) -> list[str]:
+    return [one.code for one in decision.violations]
+
+
+def test_a_budget_that_is_reached_denies_with_its_numbers_and_nobody_can_except_it(hospital: Hospital) -> None:
+    reached(hospital, "deny")
+    spend(hospital, "40000")
+    denied = hospital.ask(create(training(1)))
+    said = "radiology comes to 40000 EUR this month, of a budget of 40000 EUR (as of "
+    assert denied.sentences[0].startswith(said)
+    assert (codes(denied), denied.askable) == (["budget"], False)
+    spend(hospital, "39999.999999")
+    assert hospital.ask(create(training(1))).allowed
+
+
+def test_a_fraction_of_a_millionth_counts(hospital: Hospital) -> None:
+    reached(hospital, "deny")
+    spend(hospital, "39999.9999990001")
+    assert codes(hospital.ask(create(training(1)))) == ["budget"]
+
+
+def test_where_an_approval_is_asked_for_it_lets_that_one_in(hospital: Hospital) -> None:
+    spend(hospital, "50000")
+    asked = create(training(1))
+    denied = hospital.ask(asked)
+    assert (codes(denied), denied.askable) == (["budget-approval"], True)
+    assert [one.group for one in denied.approvals] == ["approver@radiology"]
+    approve(hospital, denied)
+    assert hospital.ask(asked).allowed
+    assert codes(hospital.ask(create(training(1), name="another"))) == ["budget-approval"]
+
+
+def test_what_runs_goes_on_and_what_falls_passes(hospital: Hospital) -> None:
+    reached(hospital, "deny")
+    made = create(training(2))
+    assert hospital.ask(made).allowed
+    spend(hospital, "50000")
+    assert codes(hospital.ask(scale(made, 3))) == ["budget"]
+    assert hospital.ask(scale(made, 1)).allowed
+
+
+@pytest.mark.parametrize(
+    ("node", "currency", "period"),
+    [
+        ("pathology", "EUR", MONTH),  # another department
+        ("radiology", "USD", MONTH),  # another currency
+        ("radiology", "EUR", MONTH.following),  # another month
+    ],
+)
+def test_what_does_not_count_towards_it(hospital: Hospital, node: str, currency: str, period: Period) -> None:
+    spend(hospital, "90000", node=node, currency=currency, period=period)
+    assert hospital.ask(create(training(1))).allowed
+
+
+def test_where_more_was_given_back_than_charged_nothing_was_spent(hospital: Hospital) -> None:
+    spend(hospital, "-5")
+    assert hospital.ask(create(training(1))).allowed
+
+
+def test_a_report_takes_the_place_of_the_one_before(hospital: Hospital) -> None:
+    spend(hospital, "1")
+    spend(hospital, "2", node="pathology")
+    with reading(hospital.engine) as session:
+        (kept,) = session.exec(select(Spend)).all()
+    assert (kept.exposure, kept.spent) == (Decimal(2), Decimal(1))
+    assert now() - kept.as_of < timedelta(minutes=1)
