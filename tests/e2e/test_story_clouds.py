@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,7 +21,7 @@ from governance.quota.tables import Charge
 from tests.billing.bills import bill
 from tests.e2e.people import at_the_browser, sign_in_at_the_shell
 from tests.e2e.test_story import GPU, refusal
-from tests.e2e.world import World, eventually
+from tests.e2e.world import CommandError, World, eventually
 from tests.webhooks.cloud.samples import Json, cloud_event, run_instances, state_change
 from webhooks.cloud.event import STRUCTURED
 from webhooks.cloud.tables import InboxEvent
@@ -162,9 +164,64 @@ def test_14_a_line_of_the_bill_settles_the_launch_and_leads_back_to_who_asked(wo
     assert [(one["actual"], one["estimate"]) for one in after] == [("17.400000000000", before[0]["estimate"])]
 
 
-def send_bill(world: World, **line: str) -> str:
-    """Import an hour of the first instance, from when it was launched on."""
-    start = now().replace(minute=0, second=0, microsecond=0)
+def test_15_spend_as_allocated_reaches_the_budget_and_what_runs_goes_on(world: World, manifests: Path) -> None:
+    budgets = manifests / "budgets.yaml"
+    before = budgets.read_text()
+    budgets.write_text(before.replace('"40000"', '"15"').replace("reached: approval", "reached: deny"))
+    world.cli("apply", "-f", str(manifests))
+    said = refusal(world, "scale", "deployment/again", "--replicas=5")
+    assert re.search(r"radiology comes to [0-9.]+ EUR this month, of a budget of 15 EUR \(as of 20", said), said
+    dry = refusal(world, "scale", "deployment/again", "--replicas=5", "--dry-run=server")
+    assert "of a budget of 15 EUR" in dry
+    (lost, *_) = world.kubernetes.running_pods("ct-training", "app=again")
+    world.kubectl("delete", "pod", lost["metadata"]["name"])
+    eventually(lambda: len(world.kubernetes.running_pods("ct-training", "app=again")) == 4, "the lost pod comes back")
+    shown = world.cli("quota", "show", "radiology", person="lindqvist")
+    assert "budget radiology: 17.40 spent, " in shown
+    budgets.write_text(before)
+    world.cli("apply", "-f", str(manifests))
+    world.kubectl("scale", "deployment/again", "--replicas=5", "--dry-run=server")
+
+
+def test_16_a_month_is_closed_by_two_people_and_a_late_line_is_a_correction(world: World, chromium: Browser) -> None:
+    sign_in_at_the_shell(world, chromium, "keller")
+    this = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = (this - timedelta(days=1)).replace(day=1)
+    month, current = last.strftime("%Y-%m"), this.strftime("%Y-%m")
+    lines = {"ResourceId": "", "ChargePeriodStart": last.isoformat(), "SubAccountId": "111122223333"}
+    lines |= {"ChargePeriodEnd": (last + timedelta(days=1)).isoformat(), "BilledCost": "100"}
+    send_bill(world, start=last, **lines, EffectiveCost="90.005")
+    issuer = ("--issuer", "Amazon Web Services EMEA SARL", "--currency", "EUR")
+    invoice = ("billing", "invoice", "record", "EUINSE-1", *issuer, "--month", month)
+    world.cli(*invoice, "--amount", "104", person="bauer")
+    with pytest.raises(CommandError) as gap:
+        world.cli("billing", "prepare", month, person="bauer")
+    assert "differs by 4" in gap.value.error
+    world.cli(*invoice, "--amount", "100.50", person="bauer")  # within the tolerance
+    world.cli("billing", "prepare", month, person="bauer")
+    with pytest.raises(CommandError) as own:
+        world.cli("billing", "close", month, person="bauer")
+    assert "somebody else must close it" in own.value.error
+    assert "is closed" in world.cli("billing", "close", month, person="keller")
+
+    csv, pdf = world.folder / "s.csv", world.folder / "s.pdf"
+    files = ("--csv", str(csv), "--pdf", str(pdf))
+    shown = world.cli("billing", "statement", "st-elisabeth", month, *files, person="keller")
+    assert "90.00 EUR (S-" in shown
+    assert "90.005000000000,90.00" in csv.read_text()
+    assert pdf.read_bytes().startswith(b"%PDF")
+    send_bill(world, start=last, **lines, EffectiveCost="91")
+    assert world.cli("billing", "statement", "st-elisabeth", month, person="keller") == shown
+    late = world.cli("billing", "statement", "information-technology", current, person="keller")
+    assert re.search(rf"correction of {month} .* 1\.00\n", late), late
+    with pytest.raises(CommandError) as hidden:
+        world.cli("billing", "statement", "st-elisabeth", month, person="lindqvist")
+    assert hidden.value.code == 5
+
+
+def send_bill(world: World, start: datetime | None = None, **line: str) -> str:
+    """Import an hour of the first instance, from now or another time on."""
+    start = start or now().replace(minute=0, second=0, microsecond=0)
     month = start.replace(day=1, hour=0)
     following = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
     known = {
