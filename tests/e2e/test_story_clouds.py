@@ -180,7 +180,7 @@ def test_15_spend_as_allocated_reaches_the_budget_and_what_runs_goes_on(world: W
     assert "budget radiology: 17.40 spent, " in shown
     budgets.write_text(before)
     world.cli("apply", "-f", str(manifests))
-    world.kubectl("scale", "deployment/again", "--replicas=5", "--dry-run=server")
+    assert "budget" not in refusal(world, "scale", "deployment/again", "--replicas=5", "--dry-run=server")
 
 
 def test_16_a_month_is_closed_by_two_people_and_a_late_line_is_a_correction(world: World, chromium: Browser) -> None:
