@@ -34,21 +34,38 @@ def connect() -> Backend:
 
 
 def read_text(backend: Backend, file: Path) -> Table:
-    """A CSV file (plain or gzip), every value as text, with the number of each row, the first being 1.
+    """A file of rows (CSV, plain or gzip, or Parquet), every value as text, with the number of each row from 1 on.
 
-    Raises EngineError for what is no CSV.
+    Raises EngineError for what is neither.
     """
-    rows: Table = backend.read_csv(
-        str(file), header=True, all_varchar=True, nullstr=["NULL", ""], strict_mode=True, normalize_names=False
-    )
+    if is_parquet(file):
+        rows: Table = backend.read_parquet(str(file))
+        rows = rows.mutate(**{name: _as_text(rows[name]) for name in rows.columns})
+    else:
+        rows = backend.read_csv(
+            str(file), header=True, all_varchar=True, nullstr=["NULL", ""], strict_mode=True, normalize_names=False
+        )
     return rows.mutate(row=ibis.row_number() + 1)
+
+
+def is_parquet(file: Path) -> bool:
+    """Whether a file says that it is Parquet (its first four bytes, as Apache Parquet has them)."""
+    with file.open("rb") as start:
+        return start.read(4) == b"PAR1"
+
+
+def _as_text(value: Any) -> Any:  # noqa: ANN401
+    return value.cast("json").cast("string") if value.type().is_map() else value.cast("string")
+
+
+def together(each: Sequence[Table]) -> Table:
+    """The lines of several files as one."""
+    return each[0] if len(each) == 1 else ibis.union(*each)
 
 
 def read_lines(backend: Backend, files: Sequence[Path]) -> Table:
     """Lines as `typed` made them and `write` stored them, of one file or several; `file` tells of which."""
-    each = [backend.read_parquet(str(one)).mutate(file=ibis.literal(one.stem)) for one in files]
-    lines: Table = each[0] if len(each) == 1 else ibis.union(*each)
-    return lines
+    return together([backend.read_parquet(str(one)).mutate(file=ibis.literal(one.stem)) for one in files])
 
 
 def is_wrong(column: Column, value: Any) -> Any | None:  # noqa: ANN401  (Ibis expressions)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from billing.sources.focus import Part
 from billing.tables import CostBatch, CostHead
@@ -44,7 +44,7 @@ def switch(
 def _switch(session: Session, origin: Origin, part: Part, by: UUID, actor: str, now: datetime) -> bool:
     at: dict[str, Any] = {"source": origin.source, "export": origin.export, "period": part.period}
     batch = session.exec(
-        select(CostBatch).filter_by(**at, sha256=origin.sha256)  # the same file may come back after another
+        select(CostBatch).filter_by(**at, execution_id=origin.execution_id, sha256=origin.sha256)  # it may come back
     ).one_or_none()
     if batch is None:
         batch = CostBatch(
@@ -82,6 +82,14 @@ def _switch(session: Session, origin: Origin, part: Part, by: UUID, actor: str, 
         at=now,
     )
     return True
+
+
+def executions_in_force(session: Session, source: str, export: str) -> dict[str, str]:
+    """The provider's own id of the execution that is in force, by month."""
+    joined = select(CostHead.period, CostBatch.execution_id).join(
+        CostBatch, col(CostBatch.id) == col(CostHead.batch_id)
+    )
+    return dict(session.exec(joined.where(CostHead.source == source, CostHead.export == export)).all())
 
 
 def texts(totals: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from governance.errors import Unavailable
@@ -41,7 +43,7 @@ class Store:
             if one.stat().st_mtime < before.timestamp()
         ]
         for one in old:
-            one.unlink(missing_ok=True)
+            rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
         return len(old)
 
     @contextmanager
@@ -52,6 +54,12 @@ class Store:
             yield place
         finally:
             place.unlink(missing_ok=True)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for files that are fetched; it is gone afterwards."""
+        with TemporaryDirectory(dir=self._made("making")) as folder:
+            yield Path(folder)
 
     def keep(self, made: Path) -> str:
         """Keep a file that was made in the room, on the disk for good. Returns its SHA-256."""
@@ -77,3 +85,9 @@ def sha256_of(file: Path) -> str:
     """SHA-256 of a file, in hex."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def sha256_of_all(files: Sequence[Path]) -> str:
+    """SHA-256 over those of several files, in their order; of one alone, its own."""
+    each = [sha256_of(one) for one in files]
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()

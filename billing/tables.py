@@ -21,7 +21,7 @@ class CostBatch(Table, table=True):
     """The lines of one billing period, as one execution of an export told them. Never changed."""
 
     __tablename__ = "cost_batch"
-    __table_args__ = (UniqueConstraint("source", "export", "period", "sha256"),)
+    __table_args__ = (UniqueConstraint("source", "export", "period", "execution_id", "sha256"),)
 
     id: UUID = key()
     source: str  # who told them: an installation's own name for it

@@ -167,7 +167,7 @@ class Outbound(_Group):
 
 
 class Cloud(_Group):
-    """Events of AWS and Azure; see aws.md."""
+    """Events of AWS and Azure; see clouds.md."""
 
     aws_queues: tuple[str, ...] = ()
     """URLs of SQS queues from which the worker takes events; credentials as boto3 finds them."""

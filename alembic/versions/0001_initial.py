@@ -244,7 +244,7 @@ def upgrade() -> None:
     sa.Column('created_by', sa.Uuid(), nullable=False),
     sa.ForeignKeyConstraint(['created_by'], ['person.id'], name=op.f('fk_cost_batch_created_by_person')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_cost_batch')),
-    sa.UniqueConstraint('source', 'export', 'period', 'sha256', name=op.f('uq_cost_batch_source_export_period_sha256'))
+    sa.UniqueConstraint('source', 'export', 'period', 'execution_id', 'sha256', name=op.f('uq_cost_batch_source_export_period_execution_id_sha256'))
     )
     op.create_table('delegation',
     sa.Column('id', sa.Uuid(), nullable=False),

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing.api.asked import Importer, MonthPath
-from billing.jobs import ALLOCATE, IMPORT_FOCUS
+from billing.jobs import ALLOCATE, IMPORT_FOCUS, SYNC_AWS
 from billing.store import Store
 from governance.api.visible import require_everywhere
 from governance.audit.log import record
@@ -24,9 +24,10 @@ from governance.units import Period
 
 router = APIRouter(tags=["billing"])
 
+_SOURCE = r"^[a-z0-9][-a-z0-9.]{0,62}$"
 Source = Annotated[
     str,
-    Query(pattern=r"^[a-z0-9][-a-z0-9.]{0,62}$", description="Your own name for where the lines come from: aws-main."),
+    Query(pattern=_SOURCE, description="Your own name for where the lines come from: aws-main."),
 ]
 FileName = Annotated[str, Query(pattern=r"^[^\x00-\x1f/\\]{1,200}$", description="What the file is called.")]
 _FILE = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -36,6 +37,16 @@ class Asked(BaseModel):
     """The job that does it."""
 
     job: UUID
+
+
+class AwsExport(BaseModel):
+    """Where an export lies: `prefix` down to its own name. `source`: your own name for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Annotated[str, Field(pattern=_SOURCE)]
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$")]
+    prefix: Annotated[str, Field(pattern=r"^[-A-Za-z0-9_./!*'()]{1,500}$")]
 
 
 @router.post("/billing/imports", status_code=202, openapi_extra={"requestBody": _FILE})
@@ -53,6 +64,14 @@ async def import_focus(request: Request, source: Source, file: FileName, princip
     asked = {"incoming": name, "name": file, "source": source}
     told = {"name": file, "source": source}
     return await run_in_threadpool(_submit, request, principal, IMPORT_FOCUS, asked, "billing.upload", told)
+
+
+@router.post("/billing/sync/aws", status_code=202)
+def sync_aws(request: Request, export: AwsExport, principal: Importer) -> Asked:
+    """Import what is new in a FOCUS export of AWS on S3 (Data Exports). A job does it, with the worker's rights."""
+    require_everywhere(principal, Permission.BILLING_IMPORT)
+    asked = export.model_dump()
+    return _submit(request, principal, SYNC_AWS, asked, "billing.sync", asked)
 
 
 @router.post("/billing/months/{month}/allocate", status_code=202)

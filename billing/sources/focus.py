@@ -32,29 +32,46 @@ class Part:
     totals: Mapping[str, Mapping[str, Decimal]]  # currency: billed, effective
 
 
-def read(store: Store, file: Path, name: str) -> tuple[Part, ...]:
-    """Read a FOCUS file into the store, one part for each billing period.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file of lines, and what it is called where it came from."""
 
-    Args:
-        name: what the file is called where it came from.
+    file: Path
+    name: str
+
+
+def read(store: Store, *files: Sent) -> tuple[Part, ...]:
+    """Read FOCUS files (CSV, plain or gzip, or Parquet) into the store as one whole, a part for each billing period.
 
     Raises:
-        Refused: what is wrong with it, all of it (at most 1,000 problems); nothing is kept.
+        Refused: what is wrong with the first bad one, all of it (at most 1,000 problems); nothing is kept.
         StoreUnavailable: the store cannot be written.
     """
     backend = engine.connect()
     try:
-        rows = engine.read_text(backend, file)
-        names = _names(rows, name)
-        _refuse_values(rows, names, file, name)
-        lines = engine.typed(rows, names)
-        _refuse_periods(lines, file, name)
-        return tuple(_parts(backend, store, lines))
-    except engine.EngineError as error:
-        why = str(error).split("\n")[0][:300]
-        raise _refused(name, [_problem(name, 0, "", f"it cannot be read as CSV: {why}", _WHOLE)], 1) from None
+        before = 0
+        each: list[Table] = []
+        for sent in files:
+            lines, count = _lines(backend, sent, before)
+            each.append(lines)
+            before += count
+        return tuple(_parts(backend, store, engine.together(each)))
     finally:
         backend.disconnect()
+
+
+def _lines(backend: engine.Backend, sent: Sent, before: int) -> tuple[Table, int]:
+    """The lines of one file, numbered on from those before it, and how many there are. Raises Refused."""
+    try:
+        rows = engine.read_text(backend, sent.file)
+        names = _names(rows, sent.name)
+        _refuse_values(rows, names, sent)
+        lines = engine.typed(rows, names)
+        _refuse_periods(lines, sent)
+        return lines.mutate(line=lines.line + before), engine.count(rows)
+    except engine.EngineError as error:
+        why = str(error).split("\n")[0][:300]
+        raise _refused(sent.name, [_problem(sent.name, 0, "", f"it cannot be read: {why}", _WHOLE)], 1) from None
 
 
 def _names(rows: Table, name: str) -> dict[str, str]:
@@ -72,7 +89,7 @@ def _names(rows: Table, name: str) -> dict[str, str]:
     return found
 
 
-def _refuse_values(rows: Table, names: Mapping[str, str], file: Path, name: str) -> None:
+def _refuse_values(rows: Table, names: Mapping[str, str], sent: Sent) -> None:
     columns = [one for one in COLUMNS if one.name in names]
     checks = {one.name: engine.is_wrong(one, rows[names[one.name]]) for one in columns}
     wrong = {field: condition for field, condition in checks.items() if condition is not None}
@@ -83,10 +100,10 @@ def _refuse_values(rows: Table, names: Mapping[str, str], file: Path, name: str)
             bad = rows.filter(wrong[column.name]).select("row", value=rows[names[column.name]])
             told = bad.order_by("row").limit(PROBLEMS_MAX).to_pyarrow().to_pylist()
             found += [(one["row"], column.name, *_why(column, one["value"])) for one in told]
-    _refuse(found, sum(counts.values()), file, name)
+    _refuse(found, sum(counts.values()), sent)
 
 
-def _refuse_periods(lines: Table, file: Path, name: str) -> None:
+def _refuse_periods(lines: Table, sent: Sent) -> None:
     wrong = engine.wrong_periods(lines)
     counts = engine.count_where(lines, {field: condition for field, (condition, _, _) in wrong.items()})
     found: list[tuple[int, str, str, str]] = []
@@ -94,14 +111,15 @@ def _refuse_periods(lines: Table, file: Path, name: str) -> None:
         if counts[field]:
             told = lines.filter(condition).select("line").order_by("line").limit(PROBLEMS_MAX).to_pyarrow().to_pylist()
             found += [(one["line"], field, detail, remedy) for one in told]
-    _refuse(found, sum(counts.values()), file, name)
+    _refuse(found, sum(counts.values()), sent)
 
 
-def _refuse(found: list[tuple[int, str, str, str]], count: int, file: Path, name: str) -> None:
+def _refuse(found: list[tuple[int, str, str, str]], count: int, sent: Sent) -> None:
     if count:
         first = sorted(found)[:PROBLEMS_MAX]
-        lines = _lines_of(file, {row for row, *_ in first})
-        raise _refused(name, [_problem(name, lines[row], *what) for row, *what in first], count)
+        rows = {row for row, *_ in first}
+        lines = {row: row for row in rows} if engine.is_parquet(sent.file) else _lines_of(sent.file, rows)
+        raise _refused(sent.name, [_problem(sent.name, lines[row], *what) for row, *what in first], count)
 
 
 def _why(column: Column, value: str | None) -> tuple[str, str]:

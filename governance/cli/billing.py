@@ -19,6 +19,8 @@ from governance.cli.output import Format, Output, money, show, show_json, show_t
 app = typer.Typer(no_args_is_help=True, help="Bills in, and what charges cost.")
 importing = typer.Typer(no_args_is_help=True, help="Import the cost lines of a bill.")
 app.add_typer(importing, name="import")
+syncing = typer.Typer(no_args_is_help=True, help="Fetch the cost lines of a bill from a cloud.")
+app.add_typer(syncing, name="sync")
 app.add_typer(billing_months.invoices, name="invoice")
 for _command in (
     billing_months.reconciliation,
@@ -54,6 +56,29 @@ def import_focus(
         asked = {"source": source, "file": file.name}
         job = upload("/billing/imports", _read(content, bar, sending), asked)["job"]
         result = _follow(job, bar)
+    _show_imported(result, output)
+
+
+@syncing.command("aws")
+def sync_aws(
+    bucket: Annotated[str, typer.Option(help="The bucket that the export is delivered to.")],
+    prefix: Annotated[str, typer.Option(help="Down to the export's own name: cost/hospital-focus.")],
+    source: Annotated[str, typer.Option(help="Your own name for where it comes from: aws-main.")],
+    output: Output = Format.TABLE,
+) -> None:
+    """Import what is new in a FOCUS export of AWS on S3. The worker fetches it, with its own credentials."""
+    terminal = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        asked = {"bucket": bucket, "prefix": prefix, "source": source}
+        result = _follow(call("POST", "/billing/sync/aws", json=asked)["job"], bar)
+    if output is Format.TABLE and not result["periods"]:
+        show(f"Nothing is new: {result['unchanged']} months are in force already.")
+        return
+    _show_imported(result, output)
+
+
+def _show_imported(result: dict[str, Any], output: Format) -> None:
     if output is Format.JSON:
         show_json(result)
         return

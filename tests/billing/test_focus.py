@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def read(store: Store, content: bytes, name: str = "bill.csv") -> tuple[Part, ...]:
-    return focus.read(store, write(store.incoming(name).parent, content, name), name)
+    return focus.read(store, focus.Sent(write(store.incoming(name).parent, content, name), name))
 
 
 def problems(store: Store, content: bytes) -> list[tuple[int, str]]:
@@ -130,6 +130,6 @@ def test_what_is_no_bill_is_refused(store: Store, content: bytes) -> None:
 
 @pytest.mark.skipif(not SHARED.exists(), reason=f"the FOCUS sample is not at {SHARED}")
 def test_the_real_sample_is_read_whole_dirty_as_it_is(store: Store) -> None:
-    parts = focus.read(store, SHARED, SHARED.name)
+    parts = focus.read(store, focus.Sent(SHARED, SHARED.name))
     assert [(one.period, one.lines) for one in parts] == [("2024-09", 999), ("2024-10", 1)]
     assert sum(one.totals["USD"]["billed"] for one in parts) == Decimal("20.520226728990")
