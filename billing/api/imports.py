@@ -30,7 +30,8 @@ Source = Annotated[
     Query(pattern=_SOURCE, description="Your own name for where the lines come from: aws-main."),
 ]
 FileName = Annotated[str, Query(pattern=r"^[^\x00-\x1f/\\]{1,200}$", description="What the file is called.")]
-_FILE = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_BINARY = {"type": "string", "format": "binary", "minLength": 1}
+_FILE = {"required": True, "content": {"application/octet-stream": {"schema": _BINARY}}}
 
 
 class Asked(BaseModel):

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Text, cast, false, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.asking import decision_of, denial_of
@@ -22,14 +21,15 @@ from governance.change import endings, questions
 from governance.change.decide import decide
 from governance.change.emergency import break_glass, review_emergency
 from governance.change.model import Asks, Denial, Terms, Verdict
-from governance.change.read import change_named, reviews_waiting_for, standing_of, waiting_for
+from governance.change.read import change_named, standing_of
 from governance.change.submit import submit
 from governance.change.tables import ChangeRequest
+from governance.change.visible import may_see, visible
 from governance.db.session import reading, transaction
 from governance.errors import Forbidden, NotFound
 from governance.http.permissions import requires
 from governance.http.problems import request_id_of
-from governance.identity.model import Permission, Principal, allows, allows_everywhere
+from governance.identity.model import Permission, Principal, allows
 from governance.identity.organisation import path_ids
 from governance.identity.tables import Person
 from governance.units import amount
@@ -116,8 +116,8 @@ def list_changes(
     if before is not None:
         query = query.where(col(ChangeRequest.number) < before)
     with reading(request.app.state.engine) as session:
-        if not allows_everywhere(principal, Permission.CHANGE_READ):
-            query = query.where(_visible(session, principal, request.app.state.clock()))
+        nodes = nodes_under(session, principal, Permission.CHANGE_READ)
+        query = query.where(visible(session, principal, nodes, request.app.state.clock()))
         rows = session.exec(query.order_by(col(ChangeRequest.number).desc()).limit(limit + 1)).all()
     return page_of(rows, limit, lambda row: str(row[0].number), lambda row: shown(*row))
 
@@ -266,30 +266,6 @@ def _require_at(session: Session, project_id: UUID, principal: Principal, permis
         raise Forbidden(f"{principal.display_name} may not do this for this project: {permission.doc}")
 
 
-def _visible(session: Session, principal: Principal, now: datetime) -> ColumnElement[bool]:
-    """The changes that the caller asked for, was the actor of, may speak on, or sees by a role at their project."""
-    named = [cast(ChangeRequest.rules, Text).contains(f'"{group}"', autoescape=True) for group in principal.groups]
-    candidates = session.exec(select(ChangeRequest).where(or_(false(), *named))).all() if named else ()
-    return or_(
-        col(ChangeRequest.project_id).in_(nodes_under(session, principal, Permission.CHANGE_READ)),
-        col(ChangeRequest.requester_id) == principal.person_id,
-        col(ChangeRequest.actor_id) == principal.person_id,
-        col(ChangeRequest.id).in_([one.id for one in candidates if _concerns(one, principal)]),
-        col(ChangeRequest.id).in_(_stands_in(session, principal, now)),
-    )
-
-
-def _stands_in(session: Session, principal: Principal, now: datetime) -> list[UUID]:
-    """What waits for somebody who acts for another: they see it without a role of their own, and nothing else."""
-    if not principal.acts_for:
-        return []
-    waiting = (
-        waiting_for(session, principal.person_id, now),
-        reviews_waiting_for(session, principal.person_id, now),
-    )
-    return [standing.change.id for those in waiting for standing in those]
-
-
 def _denial(session: Session, decision_id: UUID, principal: Principal) -> Denial:
     row = decision_of(session, decision_id)
     asked_themselves = row.person_id == principal.person_id
@@ -298,20 +274,10 @@ def _denial(session: Session, decision_id: UUID, principal: Principal) -> Denial
     return denial_of(session, row)
 
 
-def _concerns(change: ChangeRequest, principal: Principal) -> bool:
-    if principal.person_id in {change.requester_id, change.actor_id}:
-        return True
-    return any(need["group"] in principal.groups for need in change.rules)
-
-
 def _change(session: Session, number: str, principal: Principal, now: datetime) -> ChangeRequest:
     """The change, if the caller may see it; one that they may not see is answered as one that is not there."""
     change = change_named(session, number if number.upper().startswith("CH-") else f"CH-{number}")
-    if not (
-        allows_everywhere(principal, Permission.CHANGE_READ)
-        or _concerns(change, principal)
-        or change.project_id in nodes_under(session, principal, Permission.CHANGE_READ)
-        or (principal.acts_for and standing_of(session, change, now).speaks(principal.person_id))
-    ):
+    nodes = nodes_under(session, principal, Permission.CHANGE_READ)
+    if not may_see(standing_of(session, change, now), principal, nodes):
         raise NotFound(f"There is no change {number}.", field="change", remedy="Write it like CH-1042.")
     return change

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from governance.admission.asking import decision_of, violation_sentences, where
 from governance.admission.tables import DecisionRow
+from governance.admission.visible import may_see, visible
 from governance.api.pages import IdCursor, Limit, Page, page_of, read_id
 from governance.api.visible import nodes_under
 from governance.audit.tables import AuditEvent
@@ -22,7 +23,7 @@ from governance.change.tables import ChangeRequest, Grant, Review
 from governance.db.session import reading
 from governance.errors import NotFound
 from governance.http.permissions import requires
-from governance.identity.model import Permission, Principal, allows_everywhere
+from governance.identity.model import Permission, Principal
 from governance.identity.tables import Person
 
 router = APIRouter(tags=["decisions"])
@@ -111,11 +112,7 @@ def list_decisions(
     if before is not None:
         query = query.where(col(DecisionRow.id) < before)
     with reading(request.app.state.engine) as session:
-        if not allows_everywhere(principal, Permission.DECISION_READ):
-            nodes = nodes_under(session, principal, Permission.DECISION_READ)
-            query = query.where(
-                or_(col(DecisionRow.project_id).in_(nodes), col(DecisionRow.person_id) == principal.person_id)
-            )
+        query = query.where(visible(principal, nodes_under(session, principal, Permission.DECISION_READ)))
         rows = session.exec(query.order_by(col(DecisionRow.id).desc()).limit(limit + 1)).all()
     return page_of(rows, limit, lambda row: str(row.id), lambda row: DecisionShown(**_shown(row)))
 
@@ -150,9 +147,7 @@ def explain(request: Request, decision_id: UUID, principal: Reader) -> DecisionE
 
 def _require_visible(session: Session, principal: Principal, row: DecisionRow) -> None:
     """A decision that the caller may not see is answered as one that is not there."""
-    if allows_everywhere(principal, Permission.DECISION_READ) or row.person_id == principal.person_id:
-        return
-    if row.project_id not in nodes_under(session, principal, Permission.DECISION_READ):
+    if not may_see(row, principal, nodes_under(session, principal, Permission.DECISION_READ)):
         raise NotFound("There is no such decision.", field="decision")
 
 

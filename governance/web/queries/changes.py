@@ -11,15 +11,17 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from governance.admission.tables import DecisionRow
+from governance.admission.visible import may_see as may_see_decision
 from governance.change.model import OPEN, Asks, State, parse_number, show_number
 from governance.change.read import Standing, change_named, reviews_waiting_for, standing_of, waiting_for
 from governance.change.tables import ChangeRequest, Grant
+from governance.change.visible import may_see, visible
 from governance.errors import Forbidden
 from governance.identity.model import Permission, allows
 from governance.identity.tables import Person
 from governance.units import ResourceList
 from governance.web.formats import number
-from governance.web.queries.decisions import differences_of, may_see, request_facts
+from governance.web.queries.decisions import differences_of, request_facts
 from governance.web.queries.emergencies import post_review
 from governance.web.queries.meters import path_meters
 from governance.web.queries.needs import needs_line, needs_view, people_names
@@ -160,7 +162,8 @@ def _open(change: ChangeRequest) -> bool:
 
 def _rows(session: Session, reader: Reader, nodes: Nodes, wanted: Wanted, waiting: set[UUID]) -> list[ChangeRequest]:
     query = select(ChangeRequest).join(Person, col(Person.id) == col(ChangeRequest.requester_id))
-    query = query.where(_visible(reader, nodes, waiting))
+    seen = nodes.visible(reader.principal, Permission.CHANGE_READ)
+    query = query.where(visible(session, reader.principal, seen, reader.now))
     if wanted.show == "waiting":
         query = query.where(col(ChangeRequest.id).in_(waiting))
     elif wanted.show == "mine":
@@ -173,15 +176,6 @@ def _rows(session: Session, reader: Reader, nodes: Nodes, wanted: Wanted, waitin
     if older is not None:
         query = query.where(ChangeRequest.number < older)
     return list(session.exec(query.order_by(col(ChangeRequest.number).desc()).limit(PAGE_SIZE + 1)))
-
-
-def _visible(reader: Reader, nodes: Nodes, waiting: set[UUID]) -> ColumnElement[bool]:
-    return or_(
-        col(ChangeRequest.project_id).in_(nodes.visible(reader.principal, Permission.CHANGE_READ)),
-        col(ChangeRequest.requester_id) == reader.principal.person_id,
-        col(ChangeRequest.actor_id) == reader.principal.person_id,
-        col(ChangeRequest.id).in_(waiting),
-    )
 
 
 def _matches(text: str, nodes: Nodes) -> ColumnElement[bool]:
@@ -267,20 +261,16 @@ def change_page(session: Session, reader: Reader, name: str, typed: Typed | None
 
 
 def _check_visible(standing: Standing, nodes: Nodes, reader: Reader) -> None:
-    change, principal = standing.change, reader.principal
-    own = principal.person_id in {change.requester_id, change.actor_id}
-    said = any(one.person_id == principal.person_id for one in standing.reviews)
-    in_group = any(count.need.group in principal.groups for count in standing.tally.counts)
-    at_node = allows(principal, Permission.CHANGE_READ, nodes.path_ids(change.project_id))
-    if not (own or standing.speaks(principal.person_id) or said or in_group or at_node):
+    if not may_see(standing, reader.principal, nodes.visible(reader.principal, Permission.CHANGE_READ)):
         raise Forbidden(
-            f"{principal.display_name} may not see changes of {nodes.label(change.project_id)}.",
+            f"{reader.principal.display_name} may not see changes of {nodes.label(standing.change.project_id)}.",
             remedy="Ask an administrator for a role there.",
         )
 
 
 def _may_see(decision: DecisionRow | None, nodes: Nodes, reader: Reader) -> bool:
-    return decision is not None and may_see(decision, nodes, reader)
+    seen = nodes.visible(reader.principal, Permission.DECISION_READ)
+    return decision is not None and may_see_decision(decision, reader.principal, seen)
 
 
 def _still_adds(change: ChangeRequest) -> bool:

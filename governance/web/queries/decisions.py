@@ -15,10 +15,11 @@ from sqlmodel import Session, col, select
 
 from governance.admission.asking import asks_of, labels_of
 from governance.admission.tables import DecisionRow
+from governance.admission.visible import may_see, visible
 from governance.change.model import show_number
 from governance.change.tables import ChangeRequest, Grant
 from governance.errors import BadInput, Forbidden, NotFound
-from governance.identity.model import Permission, allows
+from governance.identity.model import Permission
 from governance.policy.model import Rule
 from governance.units import ResourceList
 from governance.web.formats import number
@@ -84,8 +85,7 @@ def decision_list(session: Session, reader: Reader, wanted: Wanted) -> DecisionL
 
 
 def _conditions(reader: Reader, nodes: Nodes, wanted: Wanted) -> list[ColumnElement[bool]]:
-    visible = nodes.visible(reader.principal, Permission.DECISION_READ)
-    found = [or_(col(DecisionRow.project_id).in_(visible), col(DecisionRow.person_id) == reader.principal.person_id)]
+    found = [visible(reader.principal, nodes.visible(reader.principal, Permission.DECISION_READ))]
     if wanted.outcome in BADGES:
         found.append(col(DecisionRow.outcome) == wanted.outcome)
     if wanted.days.isdigit() and len(wanted.days) <= 4:
@@ -146,20 +146,12 @@ def find_decision(session: Session, text: str, nodes: Nodes, reader: Reader) -> 
         row = None
     if row is None:
         raise NotFound("There is no such decision.", field="decision", remedy="Take the link from the answer again.")
-    if not may_see(row, nodes, reader):
+    if not may_see(row, reader.principal, nodes.visible(reader.principal, Permission.DECISION_READ)):
         raise Forbidden(
             f"{reader.principal.display_name} may not see decisions of {nodes.label(row.project_id) or row.namespace}.",
             remedy="Ask an administrator for a role there.",
         )
     return row
-
-
-def may_see(row: DecisionRow, nodes: Nodes, reader: Reader) -> bool:
-    """Whether the reader may open a decision: by a role there, for having asked, or for a group that it needs."""
-    principal = reader.principal
-    groups = {one["group"] for one in row.approvals}
-    at_node = row.project_id and allows(principal, Permission.DECISION_READ, nodes.path_ids(row.project_id))
-    return bool(at_node or row.person_id == principal.person_id or groups & principal.groups)
 
 
 def decision_page(session: Session, reader: Reader, text: str, rules: Mapping[str, Rule]) -> DecisionPage:
