@@ -15,23 +15,28 @@ import typer
 from rich.console import Console
 
 from governance import clock
-from governance.cli.exits import OURS, Failed
+from governance.cli.exits import INVALID, OURS, Failed
+from governance.cli.output import show
 from governance.demo.recording import load
 from governance.demo.telling import StepFailed, Teller
 from governance.errors import GovernanceError
+from governance.units import Period
 
-app = typer.Typer()
+app = typer.Typer(help="The whole service on this machine, with a made-up hospital.")
 
 _TROUBLE_LINES = 5
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     once: Annotated[
         bool, typer.Option("--once", envvar="ONCE", help="Approve without a person, and end: 0 if all went as told.")
     ] = False,
 ) -> None:
     """Tell the story of one request, on this machine and with made-up people; then stay, until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False, emoji=False, markup=False)
     with tempfile.TemporaryDirectory(prefix="governance-demo-", ignore_cleanup_errors=True) as folder:
@@ -39,6 +44,29 @@ def demo(
             _play(Path(folder), console, once=once)
         except KeyboardInterrupt:
             console.print("\nStopped. Nothing is left behind.")
+
+
+@app.command()
+def data(
+    folder: Annotated[Path, typer.Argument(help="Where to write; it is made if it is not there.")],
+    month: Annotated[list[str], typer.Option(help="A month: 2026-10. May be repeated.")],
+) -> None:
+    """Write bills of the made-up hospital: FOCUS files, with the invoices and the known answer beside them."""
+    from governance.demo.bills import answer_of, bills_of
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for period in sorted({Period.parse(one, field="--month") for one in month}):
+            bills = bills_of(period)
+            for bill in bills:
+                file = folder / f"{period}-{bill.issuer.split()[0].lower()}.csv"
+                file.write_text(bill.csv(), encoding="utf-8")
+                show(f"{file}: {len(bill.lines)} lines, invoice {bill.invoice} of {bill.amount} EUR")
+            answer = folder / f"{period}-answer.json"
+            answer.write_text(answer_of(bills), encoding="utf-8")
+            show(f"{answer}: the invoices, and what each project owes")
+    except OSError as error:
+        raise Failed(f"{folder} cannot be written: {error.strerror}.", INVALID) from None
 
 
 def _play(folder: Path, console: Console, *, once: bool) -> None:
