@@ -7,6 +7,12 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "focus-1.0" / "focus_sample.csv"
+"""Real lines, made anonymous: FinOps Foundation, "FOCUS 1.0 Sample Data", CC BY 4.0. They are kept elsewhere."""
+WITH_SAMPLE = pytest.mark.skipif(not SAMPLE.exists(), reason=f"the FOCUS 1.0 sample data is not at {SAMPLE}")
+
 LINE = {
     "BilledCost": "1.00",
     "EffectiveCost": "0.80",

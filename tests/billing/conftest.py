@@ -50,9 +50,12 @@ class Finance:
     def send(self, *lines: Mapping[str, str], source: str = "aws-main", name: str = "bill.csv") -> Job:
         place = self.store.incoming(name)
         place.write_bytes(bill(*lines))
+        return self.run(IMPORT_FOCUS, {"incoming": name, "name": name, "source": source})
+
+    def run(self, kind: str, parameters: Mapping[str, str]) -> Job:
+        """Ask for a job, do it as a worker does, and give what became of it."""
         with transaction(self.engine) as session:
-            parameters = {"incoming": name, "name": name, "source": source}
-            asked = submit(session, IMPORT_FOCUS, parameters, self.by, clock.now()).id
+            asked = submit(session, kind, parameters, self.by, clock.now()).id
         work_due(self.engine, handlers(self.store), clock.now)
         with reading(self.engine) as session:
             return session.get_one(Job, asked)

@@ -13,15 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from billing.jobs import SYNC_AWS, handlers
+from billing.jobs import SYNC_AWS
 from billing.sources import aws
 from billing.statements.read import statements_of
 from billing.tables import CostBatch, CostHead
-from governance import clock
-from governance.db.session import reading, transaction
+from governance.db.session import reading
 from governance.identity.organisation import node_named
 from governance.jobs.tables import Job
-from governance.jobs.work import submit, work_due
 from tests.billing.bills import LINE, bill
 from tests.billing.conftest import Finance
 from tests.parts import aws as moto
@@ -64,12 +62,7 @@ class Export:
         self.s3.put_object(Bucket=BUCKET, Key=name, Body=content)
 
     def sync(self, prefix: str = EXPORT, bucket: str = BUCKET) -> Job:
-        asked: Mapping[str, str] = {"bucket": bucket, "prefix": prefix, "source": "aws-main"}
-        with transaction(self.finance.engine) as session:
-            job = submit(session, SYNC_AWS, asked, self.finance.by, clock.now()).id
-        work_due(self.finance.engine, handlers(self.finance.store), clock.now)
-        with reading(self.finance.engine) as session:
-            return session.get_one(Job, job)
+        return self.finance.run(SYNC_AWS, {"bucket": bucket, "prefix": prefix, "source": "aws-main"})
 
     def owed(self, period: str = "2026-11") -> list[tuple[str, str]]:
         """What the hospital owes for a month: each line's project and amount."""

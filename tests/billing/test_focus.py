@@ -13,9 +13,7 @@ from billing.sources import focus
 from billing.sources.focus import Part
 from billing.store import Store
 from governance.jobs.work import Refused
-from tests.billing.bills import bill, write
-
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "focus-1.0" / "focus_sample.csv"
+from tests.billing.bills import SAMPLE, WITH_SAMPLE, bill, write
 
 
 @pytest.fixture
@@ -128,8 +126,8 @@ def test_what_is_no_bill_is_refused(store: Store, content: bytes) -> None:
     assert problems(store, content)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason=f"the FOCUS sample is not at {SHARED}")
+@WITH_SAMPLE
 def test_the_real_sample_is_read_whole_dirty_as_it_is(store: Store) -> None:
-    parts = focus.read(store, focus.Sent(SHARED, SHARED.name))
+    parts = focus.read(store, focus.Sent(SAMPLE, SAMPLE.name))
     assert [(one.period, one.lines) for one in parts] == [("2024-09", 999), ("2024-10", 1)]
     assert sum(one.totals["USD"]["billed"] for one in parts) == Decimal("20.520226728990")

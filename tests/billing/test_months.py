@@ -14,6 +14,8 @@ from billing.allocate import allocate, postings_of, run_in_force
 from billing.allocation import sum_of
 from billing.close import Closed, UnexplainedGap, close, prepare
 from billing.invoices import Clerk, explain_gap, record_invoice
+from billing.jobs import IMPORT_FOCUS
+from billing.reconcile import bridges_of, reconciliation
 from billing.statements.model import Statement
 from billing.statements.read import statements_of
 from billing.tables import AllocationRun, GapReason, Invoice, PostingRow
@@ -29,6 +31,7 @@ from governance.identity.organisation import node_named
 from governance.identity.tables import Node
 from governance.units import Period
 from tests.admission.conftest import Hospital, person
+from tests.billing.bills import SAMPLE, WITH_SAMPLE
 from tests.billing.conftest import ONE, Finance, of
 from tests.configuration.manifests import EXAMPLE
 
@@ -281,3 +284,24 @@ def test_what_was_allocated_reaches_budgets_with_what_stands_until_the_month_end
     assert spend["platform-services"].exposure == 2
     assert (spend["st-elisabeth"].spent, spend["st-elisabeth"].exposure) == (Decimal("8.5"), Decimal("8.5") + rest)
     assert spend["st-elisabeth"].period == "2026-11"
+
+
+@WITH_SAMPLE
+def test_the_sample_of_focus_is_allocated_whole_and_held_against_each_issuer(books: Books) -> None:
+    place = books.finance.store.incoming("sample.csv")
+    place.write_bytes(SAMPLE.read_bytes())
+    done = books.finance.run(IMPORT_FOCUS, {"incoming": "sample.csv", "name": "sample.csv", "source": "sample"})
+    assert done.problem is None
+    with reading(books.engine) as session:
+        run = run_in_force(session, "2024-09")
+        assert run is not None
+        reconciled, bridges = reconciliation(session, run), bridges_of(session, run)
+        postings = postings_of(session, run.id)
+    assert len(reconciled) == len(bridges) == 5
+    assert {one.invoice for one in reconciled} == {""}  # it names no invoices
+    assert sum(one.rows for one in reconciled) == 999
+    for one in bridges:
+        assert one.effective == one.allocated
+        assert sum_of((one.billed, *(step for _, _, step in one.steps))) == one.effective
+    assert {one.node for one in postings} == {None}  # nobody here owns it, and it shows
+    assert sum_of(one.effective for one in postings) == sum_of(one.effective for one in bridges)
