@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,7 @@ from governance.configuration.writing import node_ids, paths
 from governance.db.session import reading, transaction
 from governance.db.types import new_id
 from governance.errors import GovernanceError
+from governance.identity.tables import Node
 from governance.quota.tables import Charge
 from governance.units import Period
 
@@ -41,6 +42,9 @@ _KINDS: dict[str, type[Spec]] = {
     "AwsAccount": AwsAccount,
     "AzureSubscription": AzureSubscription,
 }
+
+
+_RETIRED = " (retired)"
 
 
 class Unbalanced(GovernanceError):
@@ -68,6 +72,7 @@ class Lines:
     files: Sequence[str]
     links: Any
     payers: Mapping[str, str | None]  # by charge: the project's id
+    ways: Mapping[str, Sequence[str]]  # of these projects, as their charges have them
 
 
 def allocate(database: Engine, store: Store, period: Period, now: datetime) -> UUID | None:
@@ -84,9 +89,10 @@ def allocate(database: Engine, store: Store, period: Period, now: datetime) -> U
         closed = closed_months(session)
         if str(period) in closed:
             return None
-        way, lines = _way(session), _lines(session, period)
+        lines = _lines(session, period)
+        way = _with_retired(session, _way(session), lines)
         late = [(one, _lines(session, Period.parse(one))) for one in corrected_in(session, period)]
-        ways = {one: _way_of(session, closed[one]) for one, _ in late}
+        ways = {one: _with_retired(session, _way_of(session, closed[one]), of_it) for one, of_it in late}
         settled = {one: _charged(session, one) for one, _ in late}
     said, postings = _reckon(store, way, lines)
     for one, of_it in late:
@@ -94,17 +100,18 @@ def allocate(database: Engine, store: Store, period: Period, now: datetime) -> U
             _, again = _reckon(store, ways[one], of_it)
             postings += corrections(again, settled[one].postings, one)
     corrects = {one: list(of_it.files) for one, of_it in late}
+    tree = _tree(way, ways.values(), postings)
     run = AllocationRun(
         period=str(period),
         revision=way.revision,
         files=list(lines.files),
-        tree=dict(way.tree),
+        tree=tree,
         corrects=corrects,
         digest=digest(period, lines.files, said, postings),
         at=now,
     )
     with transaction(database) as session:
-        report(session, period, spent_by_node(session, period, postings, way.tree), now)
+        report(session, period, spent_by_node(session, period, postings, tree), now)
         before = run_in_force(session, str(period))
         if before is not None and (before.digest, before.tree) == (run.digest, run.tree):
             return None
@@ -200,9 +207,32 @@ def _made(session: Session, revision: int, tree: Mapping[str, Sequence[str]], at
 
 def _lines(session: Session, period: Period) -> Lines:
     resources = resources_of(session, period)
-    charges = select(Charge.id, Charge.project_id).where(col(Charge.id).in_({one.charge_id for one in resources}))
-    payers = {str(charge): str(project) if project else None for charge, project in session.exec(charges)}
-    return Lines(files_of(session, period), links_of(resources), payers)
+    charges = session.exec(select(Charge).where(col(Charge.id).in_({one.charge_id for one in resources}))).all()
+    payers = {str(one.id): str(one.project_id) if one.project_id else None for one in charges}
+    ways = {str(one.project_id): one.path for one in charges if one.project_id}
+    return Lines(files_of(session, period), links_of(resources), payers, ways)
+
+
+def _with_retired(session: Session, way: Way, *lines: Lines) -> Way:
+    """With the projects that are no more and still pay, for what they launched while they were there."""
+    known = {one[0] for one in way.tree.values()}
+    ways = {node: path for one in lines for node, path in one.ways.items() if node not in known}
+    if not ways:
+        return way
+    rows = session.exec(select(Node.id, Node.name).where(col(Node.id).in_([UUID(one) for one in ways])))
+    return replace(way, tree={**way.tree, **{f"{name}{_RETIRED}": ways[str(id_)] for id_, name in rows}})
+
+
+def _tree(way: Way, earlier: Iterable[Way], postings: Iterable[Posting]) -> dict[str, Any]:
+    """The month's tree, with those that pay for corrections only: they were there when their month was closed."""
+    tree = dict(way.tree)
+    owing = {one.node for one in postings} - {way[0] for way in tree.values()}
+    for one in earlier:
+        for name, path in one.tree.items():
+            if path[0] in owing:
+                owing.remove(path[0])
+                tree[f"{name.removesuffix(_RETIRED)}{_RETIRED}"] = path
+    return tree
 
 
 def _reckon(store: Store, way: Way, lines: Lines) -> tuple[list[dict[str, Any]], list[Posting]]:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
-from sqlmodel import select
+from sqlalchemy import Engine, update
+from sqlmodel import col, select
 
 from billing.allocate import allocate, postings_of, run_in_force
 from billing.allocation import sum_of
@@ -157,6 +157,16 @@ def reorganise(engine: Engine) -> None:
     apply(engine, changed, Applier(None, "sato"), clock.now())
 
 
+def test_a_project_that_is_no_more_still_pays_for_what_it_launched(books: Books) -> None:
+    with transaction(books.engine) as session:
+        session.execute(update(Node).where(col(Node.name) == "ct-training").values(retired_at=AFTER))
+    books.finance.send(of(ONE, EffectiveCost="3"), line("1", **OWN))
+    for node, projects in (("radiology", 1), ("st-elisabeth", 2)):
+        statement = books.statement(node)
+        assert [one.exact for one in statement.lines if one.project == "ct-training (retired)"] == [3]
+        assert len(statement.projects) == projects
+
+
 def test_a_month_is_closed_by_somebody_else_and_its_statements_are_numbered(books: Books) -> None:
     books.finance.send(line("1.005", **OWN), line("2.004", **TAGGED))
     books.invoice("3.01")
@@ -255,6 +265,19 @@ def test_a_late_line_of_a_closed_month_is_a_correction_in_the_open_one(books: Bo
     (again,) = books.statement("st-elisabeth", DEC.following).lines
     assert (again.exact, again.of_period) == (Decimal("0.25"), "2026-11")
     assert total(books) == Decimal("7.5")
+
+
+def test_who_is_no_more_when_a_correction_comes_still_pays_it(books: Books) -> None:
+    books.finance.send(line("1", **OWN))
+    books.invoice("1")
+    books.prepare()
+    books.close()
+    reorganise(books.engine)
+    with transaction(books.engine) as session:
+        session.execute(update(Node).where(col(Node.name) == "platform-services").values(retired_at=AFTER))
+    books.finance.send(line("1.25", **OWN))
+    (late,) = books.statement("st-elisabeth", DEC).lines
+    assert (late.project, late.exact) == ("platform-services (retired)", Decimal("0.25"))
 
 
 def total(books: Books) -> Decimal:
