@@ -19,7 +19,7 @@ from billing.allocation import EXACT, NOTHING, Posting, Shares, corrections, mer
 from billing.exposure import spent_by_node
 from billing.inputs import files_of, links_of, resources_of
 from billing.months import closed_months, corrected_in
-from billing.placing import BINDING, CHARGE, RULE, TAG, BoundAccount, grouped, told
+from billing.placing import BINDING, CHARGE, RULE, TAG, BoundAccount, Placing, grouped, told
 from billing.store import Store
 from billing.tables import AllocationRun, PostingRow, Told
 from governance.budget.spend import report
@@ -89,10 +89,10 @@ def allocate(database: Engine, store: Store, period: Period, now: datetime) -> U
         closed = closed_months(session)
         if str(period) in closed:
             return None
-        lines = _lines(session, period)
+        lines = lines_of(session, period)
         way = _with_retired(session, _way(session), lines)
-        late = [(one, _lines(session, Period.parse(one))) for one in corrected_in(session, period)]
-        ways = {one: _with_retired(session, _way_of(session, closed[one]), of_it) for one, of_it in late}
+        late = [(one, lines_of(session, Period.parse(one))) for one in corrected_in(session, period)]
+        ways = {one: _with_retired(session, way_of(session, closed[one]), of_it) for one, of_it in late}
         settled = {one: _charged(session, one) for one, _ in late}
     said, postings = _reckon(store, way, lines)
     for one, of_it in late:
@@ -187,8 +187,8 @@ def _way(session: Session) -> Way:
     return _made(session, revision_in_force(session), {name: ways[id_] for name, id_ in names.items()}, None)
 
 
-def _way_of(session: Session, run: UUID) -> Way:
-    """By what a closed month was allocated: late lines follow the rules and the tree that held for it."""
+def way_of(session: Session, run: UUID) -> Way:
+    """By what a run was made; late lines of a closed month follow the rules and the tree that held for it."""
     pinned = session.get_one(AllocationRun, run)
     return _made(session, pinned.revision, pinned.tree, pinned.revision)
 
@@ -205,7 +205,8 @@ def _made(session: Session, revision: int, tree: Mapping[str, Sequence[str]], at
     return Way(revision, dict(rules), bound, tree, sorted(manifests.specs(Project)))
 
 
-def _lines(session: Session, period: Period) -> Lines:
+def lines_of(session: Session, period: Period) -> Lines:
+    """The lines of a month that are in force."""
     resources = resources_of(session, period)
     charges = session.exec(select(Charge).where(col(Charge.id).in_({one.charge_id for one in resources}))).all()
     payers = {str(one.id): str(one.project_id) if one.project_id else None for one in charges}
@@ -243,13 +244,17 @@ def _reckon(store: Store, way: Way, lines: Lines) -> tuple[list[dict[str, Any]],
     try:
         table = bill.read_lines(backend, [store.file(one) for one in lines.files])
         said = told(backend, table)
-        bound = [one for one, _ in way.bindings]
-        groups = grouped(backend, table, lines.links, way.rules, bound, way.projects)
+        groups = grouped(backend, table, placing_of(way, lines))
     finally:
         backend.disconnect()
     postings = merged(_postings(groups, way, lines))
     _balance(said, postings)
     return said, postings
+
+
+def placing_of(way: Way, lines: Lines) -> Placing:
+    """By what these lines find their place."""
+    return Placing(lines.links, way.rules, [one for one, _ in way.bindings], way.projects)
 
 
 def _postings(groups: Iterable[Mapping[str, Any]], way: Way, lines: Lines) -> list[Posting]:

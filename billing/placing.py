@@ -6,7 +6,7 @@ its account says, a tag before a resource group before the whole account; else t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,32 +44,62 @@ class BoundAccount:
     part: Mapping[str, str]
 
 
-def grouped(
-    backend: engine.Backend,
-    lines: Table,
-    links: pa.Table,
-    rules: Mapping[str, AllocationRule],
-    bindings: Iterable[BoundAccount],
-    projects: Sequence[str],
-) -> list[dict[str, Any]]:
-    """What lines that are alike add up to, with `how` they found their place (charge, rule, tag, binding, or nothing)
-    and `place`: the charge, rule or binding; for a rule by tag also `project`.
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """By what lines find their place. `links`: as `engine.apart` takes them; `rules`: by name, the first to hold first;
+    `projects`: the names that a tag may say."""
 
-    Args:
-        links: as `engine.linked` takes them.
-        rules: by name, the first to hold first.
-        projects: the names that a tag may say.
-    """
-    by_charge, others = engine.apart(lines, links)
-    placed = _placed(others, rules, list(bindings), projects).union(
-        by_charge.select(
-            *_SUMS, *_ALIKE.values(), how=ibis.literal(CHARGE), place=by_charge.charge, project=ibis.literal("")
-        )
-    )
+    links: pa.Table
+    rules: Mapping[str, AllocationRule]
+    bindings: Sequence[BoundAccount]
+    projects: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where lines belong that are alike: what `grouped` tells of them, without the sums."""
+
+    how: str
+    place: str
+    project: str
+    issuer: str
+    provider: str
+    currency: str
+    service: str
+    category: str
+
+
+def grouped(backend: engine.Backend, lines: Table, by: Placing) -> list[dict[str, Any]]:
+    """What lines that are alike add up to, with `how` they found their place (charge, rule, tag, binding, or nothing)
+    and `place`: the charge, rule or binding; for a rule by tag also `project`."""
+    placed = _placed(lines, by)
     keys = {name: ibis.coalesce(placed[column], "") for name, column in _ALIKE.items()}
     sums = placed.group_by("how", "place", "project", **keys).aggregate(**_sums(placed))
     found: list[dict[str, Any]] = backend.to_pyarrow(sums).to_pylist()
     return found
+
+
+def behind(backend: engine.Backend, lines: Table, by: Placing, place: Place, limit: int) -> list[dict[str, Any]]:
+    """The lines that belong there, the dearest first."""
+    placed = _placed(lines, by)
+    same = [placed[name] == getattr(place, name) for name in ("how", "place", "project")]
+    same += [ibis.coalesce(placed[column], "") == getattr(place, name) for name, column in _ALIKE.items()]
+    found = placed.filter(*same).order_by(ibis.desc("EffectiveCost"), "file", "line").limit(limit)
+    rows: list[dict[str, Any]] = backend.to_pyarrow(found.select("file", "line", *_SHOWN)).to_pylist()
+    return rows
+
+
+_SHOWN = (
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ResourceId",
+    "ResourceName",
+    "SubAccountId",
+    "ChargeDescription",
+    "InvoiceId",
+    "BilledCost",
+    "EffectiveCost",
+)
 
 
 def told(backend: engine.Backend, lines: Table) -> list[dict[str, Any]]:
@@ -88,33 +118,27 @@ def _sums(lines: Table) -> dict[str, Any]:
     return {"lines": lines.count(), "billed": lines.BilledCost.sum(), "effective": lines.EffectiveCost.sum()}
 
 
-def _placed(
-    lines: Table, rules: Mapping[str, AllocationRule], bindings: Sequence[BoundAccount], projects: Sequence[str]
-) -> Table:
+def _placed(lines: Table, by: Placing) -> Table:
+    by_charge, others = engine.apart(lines, by.links)
     hows: list[tuple[Any, str]] = []
     places: list[tuple[Any, str]] = []
     named: list[tuple[Any, Any]] = []
-    for name, rule in rules.items():
-        holds = _matches(lines, rule.match)
+    for name, rule in by.rules.items():
+        holds = _matches(others, rule.match)
+        project: Any = ibis.literal("")
         if rule.project_tag is not None:
-            value = engine.tag(lines, rule.project_tag)
-            holds &= value.isin(projects)
-            named.append((holds, value))
-        else:
-            named.append((holds, ibis.literal("")))
+            project = engine.tag(others, rule.project_tag)
+            holds &= project.isin(by.projects)
+        named.append((holds, project))
         hows.append((holds, TAG if rule.project_tag is not None else RULE))
         places.append((holds, name))
-    for binding in sorted(bindings, key=lambda one: (-len(one.part), "group" in one.part, one.name)):
-        holds = _is_bound(lines, binding)
+    for binding in sorted(by.bindings, key=lambda one: (-len(one.part), "group" in one.part, one.name)):
+        holds = _is_bound(others, binding)
         hows.append((holds, BINDING))
         places.append((holds, binding.name))
-    return lines.select(
-        *_SUMS,
-        *_ALIKE.values(),
-        how=_first(hows),
-        place=_first(places),
-        project=_first(named),
-    )
+    rest = others.mutate(how=_first(hows), place=_first(places), project=_first(named))
+    settled = by_charge.mutate(how=ibis.literal(CHARGE), place=by_charge.charge, project=ibis.literal(""))
+    return rest.union(settled.select(*rest.columns))
 
 
 def _first(cases: list[tuple[Any, Any]]) -> Any:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,13 +11,17 @@ from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
 from billing.api.asked import Month, NodeName, Reader, tell_read, text, visible_node
+from billing.drill import lines_behind
 from billing.statements import pdf as paper
 from billing.statements.model import Line, Statement
 from billing.statements.read import statements_of
 from billing.statements.table import table
+from billing.store import Store
+from billing.tables import PostingRow
+from governance.api.visible import nodes_under
 from governance.db.session import reading
 from governance.errors import NotFound
-from governance.identity.model import Principal
+from governance.identity.model import Permission, Principal, allows_everywhere
 from governance.identity.tables import Node
 from governance.units import Period
 
@@ -106,6 +110,56 @@ def statement_file(
     content = table(statement).encode() if form == "csv" else paper.pdf(statement, issuer)
     name = f"statement-{statement.node}-{statement.period}-{statement.currency.lower()}.{form}"
     return Response(content, media_type=_FILES[form], headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+class CostLine(BaseModel):
+    """A line of the bill. `file` is the SHA-256 of the stored file in which it is line `line`."""
+
+    file: str
+    line: int
+    start: datetime
+    end: datetime
+    resource: str
+    account: str
+    description: str
+    invoice: str
+    billed: str
+    effective: str
+
+
+@router.get("/billing/postings/{posting}/lines")
+def posting_lines(
+    request: Request,
+    posting: UUID,
+    principal: Reader,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+) -> list[CostLine]:
+    """The lines of the bill behind a line of a statement, the dearest first; of what is split, the whole lines. It is
+    audited."""
+    state = request.app.state
+    with reading(state.engine) as session:
+        row = session.get(PostingRow, posting)
+        nodes = nodes_under(session, principal, Permission.BILLING_READ)
+    everywhere = allows_everywhere(principal, Permission.BILLING_READ)
+    if row is None or not (everywhere or row.node_id in nodes):
+        raise NotFound("There is no such line of a statement.", field="posting", remedy="A statement names them.")
+    found = lines_behind(state.engine, Store(state.settings.billing.folder), posting, limit)
+    tell_read(request, principal, "lines", str(posting))
+    return [
+        CostLine(
+            file=one["file"],
+            line=one["line"],
+            start=one["ChargePeriodStart"].replace(tzinfo=UTC),
+            end=one["ChargePeriodEnd"].replace(tzinfo=UTC),
+            resource=one["ResourceId"] or one["ResourceName"] or "",
+            account=one["SubAccountId"] or "",
+            description=one["ChargeDescription"] or "",
+            invoice=one["InvoiceId"] or "",
+            billed=text(one["BilledCost"]),
+            effective=text(one["EffectiveCost"]),
+        )
+        for one in found
+    ]
 
 
 def _statements(request: Request, principal: Principal, node: str, month: str) -> tuple[list[Statement], str]:

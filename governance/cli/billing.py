@@ -29,6 +29,7 @@ for _command in (
     billing_months.prepare,
     billing_months.close,
     billing_months.statement,
+    billing_months.lines,
 ):
     app.command()(_command)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from governance.cli.client import call, download
 from governance.cli.exits import INVALID, Failed
-from governance.cli.output import Format, Output, moment, money, show, show_json, show_table
+from governance.cli.output import Format, Output, id_of, moment, money, show, show_json, show_table
 
 Month = Annotated[str, typer.Argument(help="A month: 2026-11.")]
 Node = Annotated[str, typer.Argument(help="A department's or project's name.")]
@@ -138,6 +139,34 @@ def statement(
         show(f"Nothing of {node} was charged in {month}.")
     for one in wanted:
         _show(one)
+
+
+def lines(
+    posting: Annotated[UUID, id_of("statement's line", "`--output json` of a statement tells it as `posting`")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 100,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show the lines of the bill behind a line of a statement, the dearest first."""
+    found = call("GET", f"/billing/postings/{posting}/lines", params={"limit": limit})
+    if output is Format.JSON:
+        show_json(found)
+        return
+    show_table(
+        ("from", "to", "what", "account", "invoice", "billed", "effective"),
+        [
+            (
+                moment(one["start"]),
+                moment(one["end"]),
+                one["resource"] or one["description"] or "-",
+                one["account"] or "-",
+                one["invoice"] or "-",
+                one["billed"].rstrip("0").rstrip("."),
+                one["effective"].rstrip("0").rstrip("."),
+            )
+            for one in found
+        ],
+        right=frozenset({5, 6}),
+    )
 
 
 def _write(form: str, file: Path, asked: dict[str, str]) -> None:

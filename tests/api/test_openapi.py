@@ -18,7 +18,7 @@ from tests.identity import issuer
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 OFTEN = 1_000_000  # so many a minute: generated sign-ins and tokens are wrong ones, and come fast
-ROUTES = 50
+ROUTES = 51
 REFUSES_MORE_THAN_A_SCHEMA_CAN_SAY = {
     "POST /api/v1/checkpoints": "what is signed, and by whom",
     "POST /api/v1/configuration/plan": "files are manifests, in YAML, that refer to each other",

@@ -32,6 +32,7 @@ def test_nothing_is_answered_without_a_token(api: Api) -> None:
             filled.replace("{decision_id}", ANY_ID)
             .replace("{token_id}", ANY_ID)
             .replace("{job_id}", ANY_ID)
+            .replace("{posting}", ANY_ID)
             .removeprefix("/api/v1")
         )
         assert api.call(None, method, url).status_code == 401, (method, path)

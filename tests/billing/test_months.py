@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from billing.allocate import allocate, postings_of, run_in_force
 from billing.allocation import sum_of
 from billing.close import Closed, UnexplainedGap, close, prepare
+from billing.drill import lines_behind
 from billing.invoices import Clerk, explain_gap, record_invoice
 from billing.jobs import IMPORT_FOCUS
 from billing.reconcile import bridges_of, reconciliation
@@ -117,6 +118,33 @@ def test_every_line_finds_who_pays_and_the_parts_sum_to_the_whole(books: Books) 
     (charged,) = [one for one in radiology.lines if one.charge]
     assert charged.decision is not None
     assert charged.asked_by
+
+
+def test_every_line_of_a_statement_leads_down_to_the_lines_of_the_bill(books: Books) -> None:
+    books.finance.send(
+        of(ONE, EffectiveCost="3"),
+        of(ONE, 11, EffectiveCost="2"),
+        line("1", **OWN),
+        line("2", **TAGGED),
+        line("0.7", **SUPPORT),
+        line("5", **ELSEWHERE),
+    )
+    root = books.statement("st-elisabeth")
+    down = {
+        (one.project, one.rule): lines_behind(books.engine, books.finance.store, one.posting, 10) for one in root.lines
+    }
+    numbers = {key: [one["line"] for one in lines] for key, lines in down.items()}
+    assert numbers == {
+        ("ct-training", "charge"): [1, 2],
+        ("platform-services", "binding research"): [3],
+        ("ct-training", "rule project-tag"): [4],
+        ("ct-training", "rule aws-support"): [5],  # the whole line, of which it has a part
+        ("platform-services", "rule aws-support"): [5],
+        ("", ""): [6],
+    }
+    for one in root.lines:
+        if not one.rule.endswith("support"):
+            assert sum_of(each["EffectiveCost"] for each in down[one.project, one.rule]) == one.exact
 
 
 def test_the_same_again_makes_no_run_and_a_restated_bill_makes_one(books: Books) -> None:
@@ -252,6 +280,8 @@ def test_a_late_line_of_a_closed_month_is_a_correction_in_the_open_one(books: Bo
     assert books.statement("st-elisabeth") == closed
     (late,) = books.statement("st-elisabeth", DEC).lines
     assert (late.project, late.exact, late.of_period) == ("platform-services", Decimal("0.25"), "2026-11")
+    behind = lines_behind(books.engine, books.finance.store, late.posting, 10)
+    assert [one["EffectiveCost"] for one in behind] == [Decimal("1.25")]  # what its month has now
     books.finance.send(line("4", **OWN, **december()), source="aws-december")
     december_ = books.statement("st-elisabeth", DEC)
     assert sorted((one.project, one.exact, one.of_period) for one in december_.lines) == [

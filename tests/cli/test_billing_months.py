@@ -120,6 +120,23 @@ def test_a_head_of_a_department_sees_that_department_only(finance: Finance) -> N
     assert finance("okafor", "statement", "radiology", "2026-10").code == 4
 
 
+def test_a_line_of_a_statement_leads_down_to_the_bill_for_who_may_see_it(finance: Finance) -> None:
+    tagged = {"EffectiveCost": "90.5", "ResourceId": "vol-1", "Tags": json.dumps({"hospital:project": "ct-training"})}
+    finance.send(tagged, {"EffectiveCost": "7"})
+    told = json.loads(finance("keller", "statement", "st-elisabeth", "2026-10", "--output", "json").out)
+    theirs, others = (
+        next(line["posting"] for line in told[0]["lines"] if line["project"] == name)
+        for name in ("ct-training", "platform-services")
+    )
+    shown = finance("lindqvist", "lines", theirs)
+    (row,) = shown.out.splitlines()[1:]
+    assert row.split() == ["2026-10-12T00:00:00Z", "2026-10-12T01:00:00Z", "vol-1", "111122223333", "-", "1", "90.5"]
+    assert "7" in finance("keller", "lines", others).out
+    for posting in (others, "01a21e7c-9ad1-7004-b972-4ae596a5d48f"):
+        refused = finance("lindqvist", "lines", posting)
+        assert (refused.code, "no such line" in refused.err) == (5, True)
+
+
 def test_rules_that_came_later_hold_when_the_month_is_allocated_anew(finance: Finance) -> None:
     finance.send({"EffectiveCost": "90"})
     assert finance("bauer", "allocate", "2026-10").out == "Nothing is other than it was.\n"
