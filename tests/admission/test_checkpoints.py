@@ -20,7 +20,8 @@ from governance.change.model import AS_ASKED
 from governance.change.submit import submit
 from governance.compliance.record import take_the_head
 from governance.compliance.tables import Attestor, CheckpointRequirement, CheckpointRow
-from governance.db.session import transaction
+from governance.db.session import reading, transaction
+from governance.identity.people import person_by_name, principal_of
 from governance.identity.tables import Node
 from governance.policy.model import Need
 from governance.quota.model import Declaration
@@ -28,6 +29,8 @@ from governance.quota.observe import observe
 from governance.quota.plan import Observation
 from governance.quota.tables import Charge
 from governance.units import ResourceList
+from governance.web.queries.decisions import decision_page
+from governance.web.reader import reader_of
 from tests.admission.conftest import Hospital, create, person, scale, training
 
 A, B = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
@@ -362,6 +365,11 @@ def test_a_decision_keeps_what_was_asked_and_how_it_stood(strict: Hospital) -> N
         int(at.timestamp()),
     )
     assert asked["valid_until_s"] == int((at + timedelta(days=30)).timestamp())
+    with reading(strict.engine) as session:
+        reader = reader_of(principal_of(session, person_by_name(session, "lindqvist"), clock.now()), clock.now())
+        page = decision_page(session, reader, str(row.id), {})
+    told = [(one.name, one.value, one.detail) for one in page.known if one.name.startswith("Checkpoint")]
+    assert told == [("Checkpoint vuln-scan", IMAGE, "passed, asked for at radiology")]
 
 
 def test_two_images_denied_for_the_same_reason_are_two_denials(strict: Hospital) -> None:

@@ -12,10 +12,16 @@ from sqlmodel import select
 from governance.admission.model import Decision
 from governance.budget.spend import Spent, report
 from governance.budget.tables import Budget, Spend
+from governance.change.model import show_number
+from governance.change.tables import ChangeRequest
 from governance.clock import now
 from governance.db.session import reading, transaction
 from governance.identity.organisation import node_named
+from governance.identity.people import person_by_name, principal_of
 from governance.units import Period
+from governance.web.queries.changes import change_page
+from governance.web.queries.decisions import decision_page
+from governance.web.reader import reader_of
 from tests.admission.conftest import Hospital, approve, create, hospital, policy, scale, training
 
 __all__ = ["hospital", "policy"]
@@ -101,3 +107,17 @@ def test_a_report_takes_the_place_of_the_one_before(hospital: Hospital) -> None:
         (kept,) = session.exec(select(Spend)).all()
     assert (kept.exposure, kept.spent) == (Decimal(2), Decimal(1))
     assert now() - kept.as_of < timedelta(minutes=1)
+
+
+def test_the_page_of_a_decision_tells_the_budget_and_its_change_says_so(hospital: Hospital) -> None:
+    spend(hospital, "50000")
+    denied = hospital.ask(create(training(1)))
+    approve(hospital, denied)
+    with reading(hospital.engine) as session:
+        reader = reader_of(principal_of(session, person_by_name(session, "lindqvist"), now()), now())
+        page = decision_page(session, reader, str(denied.id), {})
+        (change,) = session.exec(select(ChangeRequest)).all()
+        chips = change_page(session, reader, show_number(change.number)).chips
+    told = [(one.name, one.value, one.detail) for one in page.known if one.name == "Budget"]
+    assert told == [("Budget", "radiology", "50000 of 40000 EUR by the end of the month, at radiology")]
+    assert "over the budget" in {one.word for one in chips}

@@ -286,6 +286,10 @@ def _chips(change: ChangeRequest, asks: Asks, nodes: Nodes) -> tuple[Badge, ...]
         found.append(Badge("over the limit", "alert-triangle", "caution"))
     if "freeze" in change.waives:
         found.append(Badge("in a freeze", "snowflake", "info"))
+    if any(code.startswith("checkpoint-") for code in change.waives):
+        found.append(Badge("without a checkpoint", "alert-triangle", "caution"))
+    if "budget-approval" in change.waives:
+        found.append(Badge("over the budget", "alert-triangle", "caution"))
     if path and path[0].environment:
         found.append(Badge(path[0].environment, "server", "neutral"))
     return tuple(found)

@@ -21,7 +21,7 @@ from governance.change.tables import ChangeRequest, Grant
 from governance.errors import BadInput, Forbidden, NotFound
 from governance.identity.model import Permission
 from governance.policy.model import Rule
-from governance.units import ResourceList
+from governance.units import ResourceList, show_amount
 from governance.web.formats import number
 from governance.web.queries.trail import events_of
 from governance.web.reader import Nodes, Reader, href_for, nodes_of
@@ -311,12 +311,25 @@ def _known(row: DecisionRow, reader: Reader) -> tuple[Fact, ...]:
         Fact("Cluster", cluster["name"], labels),
         *(Fact("Freeze", one["summary"], f"until {_until(one, reader)}") for one in facts["freezes"]),
         *(Fact("Approval rule", one["name"], f"at {one['node']}") for one in facts["approval_rules"]),
+        *(Fact(f"Checkpoint {one['type']}", one["image"], _passed(one)) for one in facts.get("checkpoints", ())),
+        *(Fact("Budget", one["name"], _spent(one)) for one in facts.get("budgets", ())),
     ]
     if not facts["freezes"]:
         found.append(Fact("Freeze", "none in force"))
     if facts["grant"]:
         found.append(Fact("Approval", facts["grant"]["change"], "used", f"/changes/{facts['grant']['change']}"))
     return tuple(found)
+
+
+def _passed(asked: Mapping[str, Any]) -> str:
+    """How a checkpoint that was asked for stood."""
+    results = {"pass": "passed", "fail": "failed", None: "none for its digest" if asked["digest"] else "has no digest"}
+    return f"{results[asked['result']]}, asked for at {asked['node']}"
+
+
+def _spent(budget: Mapping[str, Any]) -> str:
+    amounts = (show_amount("credits", budget[name]) for name in ("exposure", "budget"))
+    return f"{' of '.join(amounts)} {budget['currency']} by the end of the month, at {budget['node']}"
 
 
 def _until(freeze: Mapping[str, Any], reader: Reader) -> str:
