@@ -27,7 +27,7 @@ def test_a_folder_of_policies_becomes_a_bundle_that_a_service_with_that_folder_r
     ended = shell.run("policy", "build", "--opa", opa, "--directory", str(folder), "--output", str(output))
     digest = bundle.load(folder).digest
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith(f"{output}: 4 rules, digest {digest[:12]}.")
+    assert ended.out.startswith(f"{output}: 10 rules, digest {digest[:12]}.")
     compiled = health(make_policy_engine(Policy(engine="wasm", directory=folder, bundle=output)))
     assert (compiled.ready, compiled.digest) == (True, digest)
 

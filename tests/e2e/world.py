@@ -144,7 +144,7 @@ def built(folder: Path) -> Iterator[World]:
         to_policy = stack.enter_context(line(int(opa.url.rsplit(":", 1)[1])))
         mail = stack.enter_context(mails.start())
         stack.enter_context(clouds.start(REGION))
-        queue = boto3.client("sqs").create_queue(QueueName="events", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
+        queue = boto3.client("sqs").create_queue(QueueName="story", Attributes={"VisibilityTimeout": "2"})["QueueUrl"]
         receiver = stack.enter_context(_receiver())
         kubernetes = stack.enter_context(
             clusters.start(folder / "cluster", users={**clusters.PEOPLE, **dict.fromkeys(PEOPLE, ())})
