@@ -78,6 +78,11 @@ def _people(manifests: Manifests) -> Iterator[Problem]:
     for name, (manifest, person) in people.items():
         for position, held in enumerate(person.roles):
             yield from known(manifest, ("roles", position, "at"), held.at, departments, "department")
+        for position, away in enumerate(person.delegates):
+            at = ("delegates", position, "person")
+            yield from known(manifest, at, away.person, people, "person")
+            if away.person == name:
+                yield manifest.problem(at, "Nobody stands in for themselves.", "Name somebody else.")
         for provider, subjects in person.identities.by_provider().items():
             for position, subject in enumerate(subjects):
                 key = (provider, subject.lower() if provider == "oidc" else subject)

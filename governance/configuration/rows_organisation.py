@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from governance.configuration.specs import Autoscaling, Department, Group, Proje
 from governance.configuration.specs import Person as PersonSpec
 from governance.configuration.writing import Writing, node_ids
 from governance.db.base import Table
-from governance.identity.tables import GroupMember, Node, Person, PersonIdentity, RoleBinding
+from governance.identity.tables import Delegation, GroupMember, Node, Person, PersonIdentity, RoleBinding
 
 _ROOT_CURRENCY = "EUR"
 
@@ -26,6 +27,7 @@ def write(writing: Writing) -> None:
     people = _write_people(writing)
     _write_owners(writing, people)
     _write_identities(writing, people)
+    _write_delegations(writing, people)
     nodes = node_ids(writing.session)
     roles = {
         (people[name], str(held.role), nodes[held.at])
@@ -121,6 +123,22 @@ def _write_identities(writing: Writing, people: dict[str, UUID]) -> None:
     writing.session.add_all(
         PersonIdentity(provider=provider, subject=subject, person_id=person)
         for provider, subject, person in wanted - present.keys()
+    )
+    writing.session.flush()
+
+
+def _write_delegations(writing: Writing, people: dict[str, UUID]) -> None:
+    wanted = {
+        (people[name], people[one.person], datetime.fromisoformat(one.since), datetime.fromisoformat(one.until))
+        for name, person in writing.wanted.specs(PersonSpec).items()
+        for one in person.delegates
+    }
+    rows = writing.session.exec(select(Delegation))
+    present = {(one.person_id, one.delegate_id, one.valid_from, one.valid_until): one for one in rows}
+    _drop(writing.session, present, wanted)
+    writing.session.add_all(
+        Delegation(person_id=person, delegate_id=delegate, valid_from=since, valid_until=until)
+        for person, delegate, since, until in wanted - present.keys()
     )
     writing.session.flush()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -82,6 +83,17 @@ def _currency(text: str) -> str:
     return text
 
 
+def _instant(text: str) -> str:
+    wrong = refuse(f"{text!r} is not a time with its zone. Write it like 2026-12-24T18:00:00+01:00.")
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:  # no time, or one before the first year of UTC
+        raise wrong from error
+    raise wrong
+
+
 def quantity(value: object) -> object:
     """A number that stands unquoted in YAML, as text."""
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
@@ -105,6 +117,7 @@ Name = Annotated[str, AfterValidator(_name)]
 GroupName = Annotated[str, AfterValidator(_group)]
 Names = Annotated[list[Name], AfterValidator(_set)]
 Words = Annotated[list[Text], AfterValidator(_set)]
+Instant = Annotated[str, AfterValidator(_instant)]  # in UTC, to the second, however it was written
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 CheckpointType = Annotated[str, AfterValidator(_checkpoint_type)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
@@ -210,12 +223,21 @@ class RoleAt(Shape):
     at: Name
 
 
+class Delegate(Shape):
+    """Who stands in for a person in approvals, and when (half open)."""
+
+    person: Name
+    since: Instant
+    until: Instant
+
+
 class Person(Spec):
     display_name: Text
     email: Annotated[str, AfterValidator(_email)]
     time_zone: TimeZone = "UTC"
     identities: Identities = Identities()
     roles: list[RoleAt] = []
+    delegates: list[Delegate] = []
 
     def problems(self) -> Iterator[SpecProblem]:
         held = {one.role for one in self.roles}
@@ -224,11 +246,19 @@ class Person(Spec):
         for position, role in enumerate(self.roles):
             if role in self.roles[:position]:
                 yield ("roles", position), f"The role {role.role} at {role.at} stands twice.", "Remove one."
+        for position, one in enumerate(self.delegates):
+            if one.until <= one.since:
+                detail = f"The time ends ({one.until}) before it begins ({one.since})."
+                yield ("delegates", position, "until"), detail, "Write a later time."
+            if one in self.delegates[:position]:
+                yield ("delegates", position), f"{one.person} stands twice for that time.", "Remove one."
 
     def canonical(self) -> dict[str, Any]:
         spec = Spec.canonical(self)
         if "roles" in spec:
             spec["roles"].sort(key=lambda one: (one["role"], one["at"]))
+        if "delegates" in spec:
+            spec["delegates"].sort(key=lambda one: (one["since"], one["person"], one["until"]))
         return spec
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from governance.db.base import Table
 from governance.db.session import reading, transaction
 from governance.db.types import new_id
 from governance.errors import Conflict, StaleVersion
+from governance.identity.people import delegates_of
 from governance.identity.tables import GroupMember, Node, Person, PersonIdentity, RoleBinding
 from governance.quota.tables import Binding, Charge, Scope, Usage
 from tests.configuration.manifests import EXAMPLE, SMALL, example, small
@@ -289,6 +290,23 @@ def test_a_person_who_is_left_out_can_no_longer_act(engine: Engine) -> None:
         assert not okafor.active
         for table in (RoleBinding, PersonIdentity):
             assert session.exec(select(table).where(table.person_id == okafor.id)).all() == []
+
+
+def test_a_delegate_stands_in_for_the_time_that_the_manifest_says_and_no_longer_without_it(engine: Engine) -> None:
+    away = {"person": "sato", "since": "2026-12-24T01:00:00+01:00", "until": "2027-01-02T00:00:00Z"}
+    do(engine, small({"Person/lindqvist": {**SMALL["Person/lindqvist"], "delegates": [away]}}))
+    begins, ends = datetime(2026, 12, 24, tzinfo=UTC), datetime(2027, 1, 2, tzinfo=UTC)
+    assert stand_ins(engine, begins - timedelta(seconds=1)) == []
+    assert stand_ins(engine, begins) == ["sato"]
+    assert stand_ins(engine, ends) == []
+    do(engine, small(), deletes=True)
+    assert stand_ins(engine, begins) == []
+
+
+def stand_ins(engine: Engine, at: datetime) -> list[str]:
+    with reading(engine) as session:
+        lindqvist = session.exec(select(Person).where(Person.name == "lindqvist")).one()
+        return [one.name for one in delegates_of(session, lindqvist.id, at)]
 
 
 def test_an_identity_can_pass_from_one_person_to_another(engine: Engine) -> None:

@@ -17,6 +17,11 @@ def changed(key: str, **fields: object) -> dict[str, dict[str, Any] | None]:
     return {key: {**SMALL[key], **fields}}
 
 
+def delegated(person: str, until: str = "2027-01-02T00:00:00Z") -> dict[str, dict[str, Any] | None]:
+    away = {"person": person, "since": "2026-12-24T00:00:00Z", "until": until}
+    return changed("Person/lindqvist", delegates=[away])
+
+
 def test_the_example_hospital_is_valid() -> None:
     assert len(read(example())) > 40
 
@@ -48,6 +53,14 @@ def test_the_example_hospital_is_valid() -> None:
             changed("Person/okafor", roles=[{"role": "requester", "at": "x"}]),
             "spec.roles[0].at: There is no department x.",
         ),
+        (delegated("x"), "Person/lindqvist spec.delegates[0].person: There is no person x."),
+        (delegated("lindqvist"), "spec.delegates[0].person: Nobody stands in for themselves."),
+        (
+            delegated("sato", until="2026-12-24T00:00:00+01:00"),
+            "spec.delegates[0].until: The time ends (2026-12-23T23:00:00+00:00) before it begins",
+        ),
+        (delegated("sato", until="2027-01-02"), "spec.delegates[0].until: '2027-01-02' is not a time with its zone."),
+        (delegated("sato", until="0001-01-01T00:00:00+01:00"), "is not a time with its zone."),
         (changed("Quota/radiology", **{"for": {"project": "x"}}), "spec.for.project: There is no project x."),
         ({"Project/radiology": SMALL["Project/ct"]}, "A department has the name radiology too"),
         ({"Department/second": {"title": "Second"}}, "There is a root already: hospital"),
