@@ -253,6 +253,12 @@ class Period:
             raise BadInput(f"{text!r} is not a month.", field=field, remedy="Write it like 2026-11.")
         return cls(int(match[1]), int(match[2]))
 
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        """The month that this moment is in."""
+        there = moment.astimezone(UTC)
+        return cls(there.year, there.month)
+
     @property
     def start(self) -> datetime:
         return datetime(self.year, self.month, 1, tzinfo=UTC)
@@ -265,6 +271,11 @@ class Period:
     def following(self) -> Period:
         """The month after it."""
         return Period(self.year + self.month // 12, self.month % 12 + 1)
+
+    @property
+    def previous(self) -> Period:
+        """The month before it."""
+        return Period(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"

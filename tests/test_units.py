@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 
@@ -117,3 +117,14 @@ def test_a_period_is_a_utc_month_half_open() -> None:
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         Period.parse(text)
+
+
+def test_a_month_has_one_before_it_and_one_after_it() -> None:
+    january = Period(2027, 1)
+    assert (january.previous, january.following) == (Period(2026, 12), Period(2027, 2))
+    assert january.previous.following == january
+
+
+def test_the_month_of_a_moment_is_that_of_utc() -> None:
+    vienna = timezone(timedelta(hours=1))
+    assert Period.of(datetime(2027, 1, 1, 0, 30, tzinfo=vienna)) == Period(2026, 12)

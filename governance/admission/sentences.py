@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from governance.admission.model import Decision
@@ -72,8 +73,12 @@ def _moment(at_s: int) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _money(micro: int) -> str:
+    return f"{Decimal(micro).scaleb(-6):,.2f}"
+
+
 def _budget(values: _Values) -> str:
-    amounts = {name: f"{show_amount('credits', values[name])} {values['currency']}" for name in ("exposure", "budget")}
+    amounts = {name: f"{_money(values[name])} {values['currency']}" for name in ("exposure", "budget")}
     return (
         f"{values['node']} comes to {amounts['exposure']} this month, of a budget of {amounts['budget']} "
         f"(as of {_moment(values['as_of_s'])}, rule {values['rule']})"

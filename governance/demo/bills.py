@@ -84,6 +84,31 @@ def bills_of(period: Period) -> list[Bill]:
     return [_aws(period), _azure(period)]
 
 
+def so_far(instance: str, at: datetime, cost: Decimal, other: Decimal) -> Bill:
+    """What has been billed of ct-training's month so far, not invoiced yet: an hour of one instance, by its id alone,
+    and what was trained elsewhere, by its tag. Both in EUR."""
+    bill, hour = Bill(AWS, Period.of(at), invoice=""), at.replace(minute=0, second=0, microsecond=0)
+    machine = f"arn:aws:ec2:eu-north-1:{_RESEARCH}:instance/{instance}"
+    tags = json.dumps({"hospital:project": "ct-training"})
+    for amount, service, resource, tag in (
+        (cost, "Amazon Elastic Compute Cloud", machine, ""),
+        (other, "Amazon SageMaker", "", tags),
+    ):
+        line = {
+            "BilledCost": f"{amount:f}",
+            "EffectiveCost": f"{amount:f}",
+            "ChargePeriodStart": _time(hour),
+            "ChargePeriodEnd": _time(hour + timedelta(hours=1)),
+            "ChargeCategory": "Usage",
+            "ResourceId": resource,
+            "ServiceCategory": "Compute",
+            "ServiceName": service,
+            "Tags": tag,
+        }
+        _add(bill, line, "ct-training", amount)
+    return bill
+
+
 def answer_of(bills: list[Bill]) -> str:
     """The invoices to record, and what each project owes, as JSON."""
     owed: dict[str, Decimal] = defaultdict(Decimal)

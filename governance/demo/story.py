@@ -7,13 +7,14 @@ import re
 import shutil
 
 from governance import clock
+from governance.demo import money
 from governance.demo.browser import Browser, browser
 from governance.demo.cluster import Answer
 from governance.demo.hospital import CLUSTER, manifests, write_freeze
+from governance.demo.money import GPU
 from governance.demo.stage import Stage
 from governance.demo.telling import Teller, require
 
-GPU = "requests.nvidia.com/gpu"
 LEVELS = ("ct-training", "radiology", "imaging", "st-elisabeth")
 REQUESTER, APPROVER = "Dr. A. Okafor", "M. Lindqvist"
 REASON = "Backlog of 1,900 CT studies after the scanner outage."
@@ -40,8 +41,13 @@ def play(stage: Stage, tell: Teller, *, once: bool) -> None:
     granted = repeat(stage, tell, change, once=once)
     if granted is not None:
         give_back(stage, tell)
+        money.launch(stage, tell)
+        money.close(stage, tell)
+        decision = money.settle(stage, tell)
+        money.spend(stage, tell)
         freeze(stage, tell)
         explain(stage, tell, granted, change)
+        money.lead_back(stage, tell, decision)
 
 
 def describe(stage: Stage, tell: Teller) -> None:
@@ -164,7 +170,7 @@ def freeze(stage: Stage, tell: Teller) -> None:
     ends = write_freeze(stage.folder / "hospital", clock.now())
     with tell.doing("applying a freeze"):
         said = stage.cli("apply", "-f", "hospital").rstrip().splitlines()[-1]
-    require(said.startswith("Revision 2:"), "the freeze makes revision 2")
+    require(said.startswith("Revision 3:"), "the freeze makes revision 3")
     answer = stage.api_server.ask(stage.recording.scenes["frozen"])
     expected = f"changes are frozen until {ends:%Y-%m-%d %H:%M} UTC"
     require(not answer.allowed and expected in answer.message, f"a denial that says: {expected}")

@@ -20,6 +20,8 @@ _PEOPLE = (
     ("M. Lindqvist", "approves in radiology"),
     ("Prof. J. Ferreira", "approves in all of imaging"),
     ("K. Sato", "describes the hospital, and approves nothing"),
+    ("E. Bauer", "keeps the bills, and prepares months"),
+    ("A. Keller", "closes months"),
     ("L. Brandt", "audits"),
 )
 
@@ -37,13 +39,13 @@ class Teller:
 
     def opening(self, kubernetes: str, recorded_at: datetime) -> None:
         """What the reader must know first: what is made up, and what is real."""
-        self._line(Text("One request, from the quota to the approval", "bold"), 0)
+        self._line(Text("One request, from the quota to the approval, and on to the bill", "bold"), 0)
         self._line(
             Text(
                 "St. Elisabeth Hospitals and its people are made up. The service is real: this process, with SQLite "
                 "and the embedded policy engine. The cluster is a recording: what a Kubernetes API server "
                 f"({kubernetes}) sent on {recorded_at:%d %B %Y} goes, with new uids and times, to the service's "
-                "webhook over TLS.",
+                "webhook over TLS. The launch in AWS and the bills are made up, in the form in which they come.",
                 "dim",
             ),
             0,
@@ -78,9 +80,11 @@ class Teller:
 
     def denial(self, text: str) -> None:
         """What the cluster's user reads of a denial; the link stands alone, so that it can be opened."""
-        words, space, link = text.rpartition(" ")
-        self._line(Text(words or link, "red"), _INDENT)
-        if space:
+        words, _, link = text.rpartition(" ")
+        if "://" not in link:
+            words, link = text, ""
+        self._line(Text(words, "red"), _INDENT)
+        if link:
             self._line(Text(link, "red"), _INDENT)
 
     def table(self, text: str, *, mark: str) -> None:

@@ -49,7 +49,7 @@ def test_a_budget_that_is_reached_denies_with_its_numbers_and_nobody_can_except_
     reached(hospital, "deny")
     spend(hospital, "40000")
     denied = hospital.ask(create(training(1)))
-    said = "radiology comes to 40000 EUR this month, of a budget of 40000 EUR (as of "
+    said = "radiology comes to 40,000.00 EUR this month, of a budget of 40,000.00 EUR (as of "
     assert denied.sentences[0].startswith(said)
     assert (codes(denied), denied.askable) == (["budget"], False)
     spend(hospital, "39999.999999")

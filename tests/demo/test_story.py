@@ -20,7 +20,7 @@ from tests.parts.process import Process, spawn, wait_until
 
 pytestmark = pytest.mark.long  # four whole demos, each with a service and a shell of its own
 
-_END_S = 120
+_END_S = 240
 _HEADROOM = "governance/rules/headroom/headroom.rego"
 _CONDITION = "row.used + row.increase > row.limit + allowance(row)"
 
@@ -78,7 +78,7 @@ def _start(folder: Path, **environment: str) -> Demo:
 def test_the_whole_story_is_told_without_a_person(demos: dict[str, Demo]) -> None:
     code, said = demos["once"].ended()
     assert code == 0, said
-    assert [int(number) for number in re.findall(r"^✓ +(\d+) ", said, re.MULTILINE)] == [*range(1, 11)]
+    assert [int(number) for number in re.findall(r"^✓ +(\d+) ", said, re.MULTILINE)] == [*range(1, 16)]
     for line in (
         "Revision 1: 53 to create.",
         "GPUs used: ct-training 2, radiology 2, imaging 2, st-elisabeth 2",
@@ -86,6 +86,10 @@ def test_the_whole_story_is_told_without_a_person(demos: dict[str, Demo]) -> Non
         "M. Lindqvist approves CH-1",
         "The same scale passes now, by CH-1; radiology uses 20 GPUs.",
         "changes are frozen until",
+        "requests.nvidia.com/gpu: requested 18, used 3, limit 17 of radiology",
+        "EUR (S-",
+        "of a budget of 500.00 EUR",
+        "1.18 EUR: i-0a1b2c3d4e5f60718, asked for by arn:aws:sts::111122223333:assumed-role/research/okafor@",
         "allowed by CH-1, approved by M. Lindqvist; configuration revision 1",
     ):
         assert line in said
@@ -108,7 +112,7 @@ def test_it_fails_at_the_step_that_did_not_do_what_it_says(demos: dict[str, Demo
     code, said = demos[policies].ended()
     assert code == 1, said
     assert f"The demo stopped. Expected: {stops}" in said
-    assert "✓ 10" not in said
+    assert "✓ 15" not in said
 
 
 def test_it_waits_for_a_person_goes_on_after_the_click_and_stays_until_it_is_interrupted(

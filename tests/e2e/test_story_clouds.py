@@ -170,9 +170,9 @@ def test_15_spend_as_allocated_reaches_the_budget_and_what_runs_goes_on(world: W
     budgets.write_text(before.replace('"40000"', '"15"').replace("reached: approval", "reached: deny"))
     world.cli("apply", "-f", str(manifests))
     said = refusal(world, "scale", "deployment/again", "--replicas=5")
-    assert re.search(r"radiology comes to [0-9.]+ EUR this month, of a budget of 15 EUR \(as of 20", said), said
+    assert re.search(r"radiology comes to [0-9.,]+ EUR this month, of a budget of 15.00 EUR \(as of 20", said), said
     dry = refusal(world, "scale", "deployment/again", "--replicas=5", "--dry-run=server")
-    assert "of a budget of 15 EUR" in dry
+    assert "of a budget of 15.00 EUR" in dry
     (lost, *_) = world.kubernetes.running_pods("ct-training", "app=again")
     world.kubectl("delete", "pod", lost["metadata"]["name"])
     eventually(lambda: len(world.kubernetes.running_pods("ct-training", "app=again")) == 4, "the lost pod comes back")
